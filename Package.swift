@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: GPL-3.0-or-later
+import PackageDescription
+
+// Every target is checked as strictly as the compiler can: Swift 6 mode, spelled-out existentials,
+// imports that must be written where they are used, and warnings as errors. `Sources/` is layered as
+// the design's hourglass is; `.ci/imports` holds the layering to the import lines.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+// The model's inner loops span modules (waist, memory, domain); without this switch each crossing
+// costs an unspecialised call.
+let hot: [SwiftSetting] =
+  strict + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
+let package = Package(
+  name: "iofd",
+  products: [
+    .executable(name: "iofd", targets: ["iofd"]),
+    .library(name: "UAPI", targets: ["UAPI"]),
+    .library(name: "IOMMUFD", targets: ["IOMMUFD"]),
+    .library(name: "Machine", targets: ["Machine"]),
+    .library(name: "Language", targets: ["Language"]),
+    .library(name: "Interpreter", targets: ["Interpreter"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+  ],
+  targets: [
+    // The waist.
+    .target(name: "UAPI", swiftSettings: hot),
+    .target(name: "Bench", dependencies: ["UAPI"], swiftSettings: hot),
+
+    // Below the waist: the model.
+    .target(name: "Seams", dependencies: ["UAPI"], swiftSettings: hot),
+    .target(name: "Memory", dependencies: ["UAPI", "Seams"], swiftSettings: hot),
+    .target(name: "IOMMU", dependencies: ["UAPI", "Seams", "Memory"], swiftSettings: hot),
+    .target(name: "IOMMUFD", dependencies: ["UAPI", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
+    .target(name: "Drivers", dependencies: ["UAPI", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
+    .target(
+      name: "Selftest", dependencies: ["UAPI", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers"],
+      swiftSettings: hot),
+    .target(
+      name: "Machine",
+      dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest"],
+      swiftSettings: hot),
+
+    // Above the waist: front ends.
+    .target(name: "Language", swiftSettings: hot),
+    .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
+    .target(name: "Corpora", dependencies: ["UAPI"], swiftSettings: hot),
+
+    // The tool.
+    .systemLibrary(
+      name: "CReadline", pkgConfig: "readline", providers: [.apt(["libreadline-dev"])]),
+    .target(name: "LineEditing", dependencies: ["CReadline"], swiftSettings: strict),
+    .target(
+      name: "Runner",
+      dependencies: ["Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine"],
+      swiftSettings: hot),
+    .target(
+      name: "CommandLineTool",
+      dependencies: [
+        "Runner", "LineEditing", "Machine", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: hot),
+    .executableTarget(name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict),
+  ]
+)

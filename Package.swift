@@ -56,8 +56,7 @@ let package = Package(
     .target(name: "Corpora", dependencies: ["UAPI"], swiftSettings: hot),
 
     // The tool.
-    .systemLibrary(
-      name: "CReadline", pkgConfig: "readline", providers: [.apt(["libreadline-dev"])]),
+    .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
     .target(name: "LineEditing", dependencies: ["CReadline"], swiftSettings: strict),
     .target(
       name: "Runner",

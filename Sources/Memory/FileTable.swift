@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Seams
+internal import Synchronization
+public import UAPI
+
+/// An open file: `struct file`. One may stand behind several descriptors and in several processes; it is
+/// released when the last of them, and the last reference that the kernel itself holds, is gone.
+///
+/// Subclasses answer what they can; the rest is refused as the kernel refuses it.
+open class OpenFile: @unchecked Sendable {
+  private let references = Atomic<Int>(1)
+
+  public init() {}
+
+  /// The name that `/proc/PID/fd` shows, for example `anon_inode:[iommufd-pgfault]`.
+  open var name: String { "anon_inode:" }
+
+  /// - Throws: ENOTTY unless the file knows the request.
+  open func ioctl(_ request: UInt32, _ argument: UInt64, by task: any CallingTask) throws(Errno) -> Int32 {
+    throw .ENOTTY("this file has no ioctls")
+  }
+  open func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
+    throw .EINVAL("this file cannot be read")
+  }
+  open func write(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
+    throw .EINVAL("this file cannot be written")
+  }
+  open func poll() -> PollEvents { [.input, .output, .readNormal] }
+  /// Maps the file; the mapping's owner keeps a reference until `MappedWindow.unmapped`.
+  open func mmap(length: UInt64, offset: UInt64, mode: MapMode, by task: any CallingTask) throws(Errno)
+    -> MappedWindow
+  {
+    throw .ENODEV("this file cannot be mapped")
+  }
+  /// Runs once, when the last reference goes.
+  open func release() {}
+
+  /// `get_file`.
+  public func retainFile() { references.add(1, ordering: .relaxed) }
+
+  /// `fput`.
+  public func releaseFile() {
+    if references.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { release() }
+  }
+}
+
+/// Pages that a file hands to mmap, and what to call as mappings of them come and go.
+public struct MappedWindow: Sendable {
+  public let frames: [FrameNumber]
+  public let mapped: @Sendable () -> Void
+  public let unmapped: @Sendable () -> Void
+  public init(
+    frames: [FrameNumber], mapped: @escaping @Sendable () -> Void, unmapped: @escaping @Sendable () -> Void
+  ) {
+    self.frames = frames
+    self.mapped = mapped
+    self.unmapped = unmapped
+  }
+}
+
+/// A process's descriptors: lowest free number first, as in Linux.
+public final class FileTable: @unchecked Sendable {
+  private let lock = Lock("file table")
+  private var slots: [OpenFile?] = []
+  private let limit: Int
+
+  /// - Parameters:
+  ///   - firstFree: descriptors below it are taken (0, 1 and 2 in a program).
+  ///   - limit: RLIMIT_NOFILE.
+  public init(firstFree: Int = 3, limit: Int = 1 << 20) {
+    self.limit = limit
+    reserved = firstFree
+  }
+  private let reserved: Int
+
+  /// Puts `file` under the lowest free descriptor; the descriptor takes over the caller's reference.
+  ///
+  /// - Throws: EMFILE when the table is full.
+  public func install(_ file: OpenFile) throws(Errno) -> Int32 {
+    try lock.withLock { () throws(Errno) -> Int32 in
+      let free = slots.firstIndex { $0 == nil } ?? slots.count
+      guard reserved + free < limit else {
+        throw .EMFILE("the process has no free descriptor", UInt64(limit))
+      }
+      if free == slots.count { slots.append(file) } else { slots[free] = file }
+      return Int32(reserved + free)
+    }
+  }
+
+  /// The file behind `fd`, with a reference for the caller: `fget`.
+  ///
+  /// - Throws: EBADF.
+  public func get(_ fd: Int32) throws(Errno) -> OpenFile {
+    try lock.withLock { () throws(Errno) -> OpenFile in
+      let index = Int(fd) - reserved
+      guard index >= 0, index < slots.count, let file = slots[index] else {
+        throw .EBADF("not an open descriptor", UInt64(bitPattern: Int64(fd)))
+      }
+      file.retainFile()
+      return file
+    }
+  }
+
+  /// Runs `body` with the file behind `fd`, which cannot be released meanwhile.
+  ///
+  /// - Throws: EBADF, and what `body` throws.
+  public func with<Result>(_ fd: Int32, _ body: (OpenFile) throws(Errno) -> Result) throws(Errno) -> Result {
+    let file = try get(fd)
+    defer { file.releaseFile() }
+    return try body(file)
+  }
+
+  /// - Throws: EBADF.
+  public func close(_ fd: Int32) throws(Errno) {
+    let file = try lock.withLock { () throws(Errno) -> OpenFile in
+      let index = Int(fd) - reserved
+      guard index >= 0, index < slots.count, let file = slots[index] else {
+        throw .EBADF("not an open descriptor", UInt64(bitPattern: Int64(fd)))
+      }
+      slots[index] = nil
+      return file
+    }
+    file.releaseFile()
+  }
+
+  /// - Throws: EBADF, EMFILE.
+  public func dup(_ fd: Int32) throws(Errno) -> Int32 {
+    let file = try get(fd)
+    do { return try install(file) } catch {
+      file.releaseFile()
+      throw error
+    }
+  }
+
+  /// Closes everything, lowest first, as exit does.
+  public func closeAll() {
+    let files = lock.withLock { () -> [OpenFile] in
+      defer { slots.removeAll() }
+      return slots.compactMap { $0 }
+    }
+    for file in files { file.releaseFile() }
+  }
+
+  /// A copy for a forked child: the same open files under the same numbers.
+  public func forked() -> FileTable {
+    lock.withLock {
+      let copy = FileTable(firstFree: reserved, limit: limit)
+      copy.slots = slots
+      for file in slots { file?.retainFile() }
+      return copy
+    }
+  }
+
+  /// The open descriptors, ascending.
+  public var open: [(fd: Int32, file: OpenFile)] {
+    lock.withLock {
+      slots.enumerated().compactMap { index, file in file.map { (Int32(reserved + index), $0) } }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import UAPI
+
+/// Driver-specific data that a request carries: `struct iommu_user_data`.
+public struct UserData: Sendable {
+  public let type: UInt32
+  public let length: UInt32
+  public let address: UInt64
+  public let memory: any UserMemory & Sendable
+
+  public init(type: UInt32, length: UInt32, address: UInt64, memory: any UserMemory & Sendable) {
+    self.type = type
+    self.length = length
+    self.address = address
+    self.memory = memory
+  }
+
+  /// Copies the driver's struct of `kernelSize` bytes, whose first version had `minimum`.
+  /// Source: `iommu_copy_struct_from_user`; reference uapi.md section 3.1.1.
+  ///
+  /// - Throws: EINVAL for another type, a length below `minimum` or above `kernelSize`; EFAULT.
+  public func copyIn(type expected: UInt32, minimum: Int, kernelSize: Int) throws(Errno) -> [UInt8] {
+    guard type == expected else {
+      throw .EINVAL("driver data of another type", UInt64(type), UInt64(expected))
+    }
+    guard length >= minimum, length <= kernelSize else {
+      throw .EINVAL("driver data of a length this driver does not take", UInt64(length), UInt64(kernelSize))
+    }
+    let head = try memory.bytes(at: address, count: Int(length))
+    return head + [UInt8](repeating: 0, count: kernelSize - Int(length))
+  }
+
+  /// Writes the driver's struct back, cut to what the caller has room for.
+  /// Source: `iommu_copy_struct_to_user`.
+  ///
+  /// - Throws: EINVAL as `copyIn`, EFAULT.
+  public func copyOut(_ bytes: [UInt8], type expected: UInt32, minimum: Int) throws(Errno) {
+    guard type == expected else {
+      throw .EINVAL("driver data of another type", UInt64(type), UInt64(expected))
+    }
+    guard length >= minimum else {
+      throw .EINVAL("driver data is too short", UInt64(length), UInt64(minimum))
+    }
+    try memory.write(Array(bytes.prefix(Int(length))), at: address)
+  }
+}
+
+/// An array of driver-specific entries: `struct iommu_user_data_array`.
+public struct UserArray: Sendable {
+  public let type: UInt32
+  public let entryLength: UInt32
+  public let count: UInt32
+  public let address: UInt64
+  public let memory: any UserMemory & Sendable
+
+  public init(
+    type: UInt32, entryLength: UInt32, count: UInt32, address: UInt64, memory: any UserMemory & Sendable
+  ) {
+    self.type = type
+    self.entryLength = entryLength
+    self.count = count
+    self.address = address
+    self.memory = memory
+  }
+
+  /// Copies entry `index` into the driver's struct of `kernelSize` bytes.
+  /// Source: `iommu_copy_struct_from_user_array`.
+  ///
+  /// - Throws: EINVAL for another type, an index past the end, or an entry length outside
+  ///   `minimum...kernelSize`; EFAULT.
+  public func copyIn(_ index: UInt32, type expected: UInt32, minimum: Int, kernelSize: Int) throws(Errno)
+    -> [UInt8]
+  {
+    guard type == expected else { throw .EINVAL("entries of another type", UInt64(type), UInt64(expected)) }
+    guard index < count, entryLength >= minimum, entryLength <= kernelSize else {
+      throw .EINVAL("entries of a length this driver does not take", UInt64(entryLength), UInt64(kernelSize))
+    }
+    let place = address &+ UInt64(entryLength) &* UInt64(index)
+    let head = try memory.bytes(at: place, count: Int(entryLength))
+    return head + [UInt8](repeating: 0, count: kernelSize - Int(entryLength))
+  }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Memory
+public import Seams
+public import UAPI
+
+/// One open `/dev/iommu`: `struct iommufd_ctx`.
+public final class Context: @unchecked Sendable {
+  /// Against what the pinned pages of a mapping are charged. `enum iopt_pages... account_mode`.
+  public enum Accounting: Sendable { case none, user, process }
+
+  public let kernel: Kernel
+  public let objects: ObjectTable
+  /// RLIMIT_MODE. Changes only while there is no object.
+  public internal(set) var accounting: Accounting
+  /// The IOAS that VFIO type1 requests act on; not a reference. Guarded by `lock`.
+  private var vfio: IOAS?
+  /// Guards the fields of the context itself.
+  let lock = Lock("iommufd context")
+  /// Creation of IOASes against IOAS_CHANGE_PROCESS. `ioas_creation_lock`.
+  let ioasCreation = ReaderWriterLock("ioas creation")
+  /// What the device side keeps per context: groups, mmap windows, MSI pages.
+  public let devices: DeviceState
+
+  /// The open file, which every bound device and every access keeps alive; set by `ContextFile`.
+  public internal(set) unowned var file: ContextFile!
+
+  init(_ kernel: Kernel, accounting: Accounting) {
+    self.kernel = kernel
+    self.accounting = accounting
+    objects = ObjectTable(failures: kernel.failures)
+    devices = DeviceState()
+  }
+
+  var version: KernelVersion { kernel.version }
+
+  // MARK: The compatibility IOAS
+
+  /// - Throws: ENODEV when none is set. `get_compat_ioas`.
+  func withCompatIOAS<Result>(_ body: (IOAS) throws(Errno) -> Result) throws(Errno) -> Result {
+    let ioas = try lock.withLock { () throws(Errno) -> IOAS in
+      guard let vfio else { throw .ENODEV("no compatibility IOAS is set") }
+      vfio.beginCall()
+      return vfio
+    }
+    defer { objects.put(ioas) }
+    return try body(ioas)
+  }
+
+  var compatIOAS: IOAS? {
+    get { lock.withLock { vfio } }
+    set { lock.withLock { vfio = newValue } }
+  }
+
+  /// Forgets the compatibility IOAS if it is `object`, which is being destroyed.
+  func forgetCompat(_ object: Object) {
+    lock.withLock { if vfio === object { vfio = nil } }
+  }
+
+  // MARK: Creating
+
+  /// Makes an object in two phases: an ID is reserved, `body` does all that can fail and answers the caller,
+  /// and only then is the object visible. If `body` throws, the object is destroyed and the ID free again.
+  public func create<T: Object, Result>(
+    _ object: T, _ body: (T) throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    try objects.reserve(object)
+    do {
+      let result = try body(object)
+      objects.publish(object)
+      return result
+    } catch {
+      objects.abandon(object)
+      object.destroy()
+      throw error
+    }
+  }
+}
+
+/// The file behind `/dev/iommu`. Its release destroys everything. `iommufd_fops`.
+public final class ContextFile: OpenFile, @unchecked Sendable {
+  public let context: Context
+
+  init(_ context: Context) {
+    self.context = context
+    super.init()
+    context.file = self
+  }
+
+  public override var name: String { "/dev/iommu" }
+
+  public override func ioctl(_ request: UInt32, _ argument: UInt64, by task: any CallingTask) throws(Errno)
+    -> Int32
+  {
+    try Dispatcher.run(request, argument, by: task, in: context)
+  }
+
+  // `iommufd_fops` has no poll: a file without one is always ready.
+
+  public override func mmap(
+    length: UInt64, offset: UInt64, mode: MapMode, by task: any CallingTask
+  ) throws(Errno) -> MappedWindow {
+    guard context.version >= KernelVersion(6, 17) else { throw .ENODEV("this kernel's iommufd has no mmap") }
+    return try context.devices.mmap(length: length, offset: offset, mode: mode)
+  }
+
+  public override func release() { context.close() }
+}
+
+extension Context {
+  /// Destroys every object, leaves first. `iommufd_fops_release`.
+  func close() {
+    let left = objects.removeAll()
+    devices.close(leaving: left)
+  }
+}

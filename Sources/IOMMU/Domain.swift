@@ -72,15 +72,15 @@ public protocol DirtyTrackingDomain: PagingDomain {
   /// - Throws: what the driver refuses.
   func setDirtyTracking(_ enabled: Bool) throws(Errno)
   /// Reports every dirty leaf inside `length` bytes at `iova` through `report(first IOVA, bytes)` and, with
-  /// `clearing`, makes it clean. What is reported may reach past the range where a leaf does.
+  /// `clearing`, makes it clean. What is reported may reach past the range where a leaf does. Without a
+  /// `report` the leaves are only made clean, which every driver does even while tracking is off.
   /// Source: `read_and_clear_dirty`; reference io-pagetable.md section 4.
   ///
-  /// - Throws: EINVAL where the driver refuses while tracking is off.
-  func readDirty(_ iova: IOVA, length: UInt64, clearing: Bool, report: (IOVA, UInt64) -> Void) throws(Errno)
+  /// - Throws: EINVAL where the driver refuses to report while tracking is off.
+  func readDirty(_ iova: IOVA, length: UInt64, clearing: Bool, report: ((IOVA, UInt64) -> Void)?) throws(Errno)
 }
 
-/// A domain that an IOMMU driver would refuse to build for a given device is EINVAL; see
-/// `IOMMUDriver.attach`. A paging domain that can promise coherent DMA: `enforce_cache_coherency`.
+/// A paging domain that can promise coherent DMA: `enforce_cache_coherency`.
 public protocol CoherencyEnforcingDomain: PagingDomain {
   /// Whether every mapping from now on is coherent. Called before anything is mapped.
   func enforceCacheCoherency() -> Bool

@@ -71,5 +71,8 @@ let package = Package(
       ],
       swiftSettings: hot),
     .executableTarget(name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict),
+
+    // Tests.
+    .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
   ]
 )

@@ -59,28 +59,28 @@ public struct RecordedProgram: Sendable {
   public static let longestStruct = 4096
   public static let areaLength = 16 << 20
 
-  /// Every program of a file.
+  /// Every program of a file, given as its bytes.
   ///
   /// - Throws: `Malformed` for the first line that is not understood.
-  public static func parse(_ text: some StringProtocol) throws(Malformed) -> [RecordedProgram] {
+  public static func parse(_ bytes: [UInt8]) throws(Malformed) -> [RecordedProgram] {
     var programs: [RecordedProgram] = []
     var name: String?
     var steps: [Step] = []
     var number = 0
-    for line in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
-      let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-      guard let first = words.first, first.first != UInt8(ascii: "#") else { continue }
-      if String(first) == "prog" {
-        guard words.count == 2 else { throw Malformed(line: number, text: String(line) ?? "") }
+      let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }.map {
+        Substring(decoding: $0, as: UTF8.self)
+      }
+      guard let first = words.first, first.first != "#" else { continue }
+      if first == "prog" {
+        guard words.count == 2 else { throw Malformed(line: number, text: words.joined(separator: " ")) }
         if let name { programs.append(RecordedProgram(name: name, steps: steps)) }
         name = String(words[1])
         steps = []
         continue
       }
-      guard name != nil, let step = step(words.map { Substring($0) }) else {
-        throw Malformed(line: number, text: String(line) ?? "")
-      }
+      guard name != nil, let step = step(words) else { throw Malformed(line: number, text: words.joined(separator: " ")) }
       steps.append(step)
     }
     if let name { programs.append(RecordedProgram(name: name, steps: steps)) }

@@ -131,9 +131,8 @@ public final class RecordedReplay {
 
   /// Calls of one kind: the command, for the selftest command its op, and the offset of the output.
   private static func kind(_ request: UInt32, _ bytes: [UInt8], _ offset: Int) -> Int {
-    let op = request == 0x3BA0 ? Int(Int8(bitPattern: bytes[4])) &* 67 : 0
-    let mixed = (Int(request & 0x3F) << 6) ^ op ^ offset
-    return ((mixed % 4096) + 4096) % 4096
+    let op = request == 0x3BA0 ? Int(bytes[4]) * 67 : 0
+    return ((Int(request & 0x3F) << 6) ^ op ^ offset) % 4096
   }
 
   private static func bytes(_ value: UInt64, _ width: Int) -> [UInt8] {

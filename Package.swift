@@ -73,6 +73,11 @@ let package = Package(
     .executableTarget(name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict),
 
     // Tests.
+    .testTarget(
+      name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
+      swiftSettings: strict),
+
+    // Tests.
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
   ]
 )

@@ -2,13 +2,14 @@
 internal import Glibc
 internal import Synchronization
 
-// Every lock and every wait of the model goes through the two classes of this file, so that a scheduler
+// Every lock and every wait of the model goes through the two types of this file, so that a scheduler
 // that wants to decide who runs next has one place to take over. They are the kernel's two kinds: a mutex
 // and a reader-writer semaphore. Uncontended, each operation is one atomic read-modify-write; contended,
-// the thread sleeps on a condition variable.
+// the thread sleeps on a condition variable. They are values without copies, so that a lock lies inside the
+// object that it guards and costs no allocation.
 
 /// A mutual-exclusion lock, `struct mutex`. Not recursive.
-public final class Lock: Sendable {
+public struct Lock: ~Copyable, Sendable {
   /// 0 free, 1 held, 2 held and somebody sleeps.
   private let state = Atomic<UInt32>(0)
   private let sleepers = Sleepers()
@@ -48,7 +49,7 @@ public final class Lock: Sendable {
 
 /// A lock that many may hold to read or one to change, `struct rw_semaphore`. A waiting writer keeps new
 /// readers out, so it cannot starve.
-public final class ReaderWriterLock: Sendable {
+public struct ReaderWriterLock: ~Copyable, Sendable {
   private static let writer: UInt32 = 1 << 31
   private static let writerWaits: UInt32 = 1 << 30
   private static let sleeping: UInt32 = 1 << 29

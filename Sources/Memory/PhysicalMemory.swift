@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Glibc
+internal import Seams
+internal import Synchronization
+public import UAPI
+
+// The machine's physical memory is one reserved, sparse host mapping:
+//
+//     base ─┬ bytes of frame 0, 1, 2 ...     physical address p is base + p
+//           ├ counts: a 64-bit word a frame  pins << 32 | references
+//           ├ flags: a byte a frame
+//           └ the bitmap of frames in use
+//
+// Nothing of it costs host memory before it is touched. A frame lives as long as its word is not zero:
+// whoever maps it or stores it in a page cache holds a reference, whoever lets a device at it holds pins
+// (the kernel puts both into one count, a pin weighing 1024). One word means that the last of both, on
+// whatever thread, is the one that frees the frame.
+
+/// Physical frames with their reference and pin counts: `struct page` and the page allocator.
+///
+/// Frames are handed out zeroed, the lowest free one first, so the same requests always give the same
+/// frames, and consecutive ones give contiguous memory.
+/// Counting a frame that is free, or giving back more than was taken, is a mistake of the model and traps.
+public final class PhysicalMemory: @unchecked Sendable {
+  public static let defaultSize: UInt64 = 64 << 30
+
+  /// Frames that exist, counting frame 0, which is never handed out.
+  public let frameCount: Int
+  /// Distance between consecutive single frames: 1 hands out neighbours, more scatters them.
+  public let stride: Int
+
+  private let reservation: UnsafeMutableRawPointer?
+  private let reservationSize: Int
+  private let base: UnsafeMutableRawPointer
+  private let words: UnsafeMutablePointer<Atomic<UInt64>>
+  private let flags: UnsafeMutablePointer<Atomic<UInt8>>
+
+  private let lock = Lock("physical memory")
+  private let used: FrameBitmap
+  private var allocated = 0
+  private var nextFrame = 1
+  private var highestFrame = 0
+
+  static let onePin: UInt64 = 1 << 32
+
+  private enum Flag {
+    static let dirty: UInt8 = 1
+    static let compound: UInt8 = 2
+    /// Free, and has bytes of its last use.
+    static let stale: UInt8 = 4
+  }
+
+  /// - Parameters:
+  ///   - size: bytes of physical memory, at most 1 TiB; less where the host does not grant so much
+  ///     address space, down to none at all: then every allocation is ENOMEM.
+  ///   - stride: frames between one single allocation and the next; a test that wants no two neighbours
+  ///     says 2 or more.
+  public init(size: UInt64 = PhysicalMemory.defaultSize, stride: Int = 1) {
+    self.stride = max(1, stride)
+    var frames = Int(min(size, 1 << 40) >> Page.shift)
+    var mapped: UnsafeMutableRawPointer?
+    var total = 0
+    while frames > 0 {
+      total = Self.reservationSize(frames)
+      let result = mmap(
+        nil, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_NORESERVE), -1, 0)
+      if result != MAP_FAILED {
+        mapped = result
+        break
+      }
+      frames /= 2
+    }
+    reservation = mapped
+    reservationSize = total
+    frameCount = frames
+    // Without a single frame no address below is ever looked at.
+    base = mapped ?? UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+    let counts = base + (frames << Int(Page.shift))
+    words = counts.bindMemory(to: Atomic<UInt64>.self, capacity: frames)
+    let bytes = counts + frames * 8
+    flags = bytes.bindMemory(to: Atomic<UInt8>.self, capacity: frames)
+    let bits = bytes + ((frames + 7) & ~7)
+    used = FrameBitmap(
+      storage: bits.bindMemory(to: UInt64.self, capacity: FrameBitmap.words(for: frames)), count: frames)
+    if frames > 0 { used.insert(0) }
+  }
+
+  private static func reservationSize(_ frames: Int) -> Int {
+    (frames << Int(Page.shift)) + frames * 8 + ((frames + 7) & ~7) + FrameBitmap.words(for: frames) * 8
+  }
+
+  deinit {
+    if let reservation { munmap(reservation, reservationSize) } else { base.deallocate() }
+  }
+
+  // MARK: Allocation
+
+  /// One zeroed frame, with one reference, the caller's.
+  ///
+  /// - Throws: ENOMEM.
+  public func allocateFrame() throws(Errno) -> FrameNumber {
+    let frame = lock.withLock { () -> Int? in
+      let start = stride == 1 ? 1 : nextFrame
+      guard let frame = used.firstFree(from: start) ?? used.firstFree(from: 1) else { return nil }
+      nextFrame = frame + stride
+      take(frame)
+      return frame
+    }
+    guard let frame else { throw .ENOMEM("no free frame", UInt64(frameCount)) }
+    prepare(frame, flags: 0)
+    return FrameNumber(UInt32(frame))
+  }
+
+  /// `count` zeroed frames in a row, each with one reference, the caller's; the first number is a multiple
+  /// of `alignment`, a power of two. With `compound` they are one large page: see `isCompound`.
+  ///
+  /// - Throws: ENOMEM.
+  public func allocateContiguous(_ count: Int, alignment: Int = 1, compound: Bool = false) throws(Errno)
+    -> FrameNumber
+  {
+    guard count > 0, alignment > 0, alignment & (alignment - 1) == 0 else {
+      throw .EINVAL("a run of frames needs a length and a power of two")
+    }
+    let first = lock.withLock { () -> Int? in
+      var from = 1
+      while let free = used.firstFree(from: from) {
+        let first = (free + alignment - 1) & ~(alignment - 1)
+        guard count <= frameCount - first else { return nil }
+        if let taken = used.firstUsed(in: first..<first + count) {
+          from = taken + 1
+          continue
+        }
+        for frame in first..<first + count { take(frame) }
+        return first
+      }
+      return nil
+    }
+    guard let first else { throw .ENOMEM("no run of free frames is long enough", UInt64(count)) }
+    for frame in first..<first + count { prepare(frame, flags: compound ? Flag.compound : 0) }
+    return FrameNumber(UInt32(first))
+  }
+
+  /// The first of the 512 frames of a 2 MiB page.
+  ///
+  /// - Throws: ENOMEM.
+  public func allocateHugePage() throws(Errno) -> FrameNumber {
+    try allocateContiguous(PageTree.leafSize, alignment: PageTree.leafSize, compound: true)
+  }
+
+  /// With the lock held.
+  private func take(_ frame: Int) {
+    used.insert(frame)
+    allocated += 1
+    highestFrame = max(highestFrame, frame)
+    words[frame].store(1, ordering: .relaxed)
+  }
+
+  private func prepare(_ frame: Int, flags new: UInt8) {
+    if flags[frame].load(ordering: .relaxed) & Flag.stale != 0 {
+      memset(pointer(to: frame), 0, Int(Page.size))
+    }
+    flags[frame].store(new, ordering: .relaxed)
+  }
+
+  private func free(_ frame: Int) {
+    flags[frame].store(Flag.stale, ordering: .relaxed)
+    lock.withLock {
+      used.remove(frame)
+      allocated -= 1
+    }
+  }
+
+  // MARK: Counts
+
+  private func index(_ frame: FrameNumber) -> Int {
+    let index = Int(frame.raw)
+    precondition(index < frameCount, "not a frame of this memory")
+    return index
+  }
+
+  /// Another reference to a frame that the caller knows to be alive.
+  public func retain(_ frame: FrameNumber) {
+    let (before, _) = words[index(frame)].add(1, ordering: .relaxed)
+    precondition(before != 0, "retaining a free frame")
+  }
+
+  /// Gives up a reference; the last one, if nothing is pinned, frees the frame.
+  public func release(_ frame: FrameNumber) { drop(frame, 1) }
+
+  /// `pins` more pins on a frame that the caller knows to be alive. A pin keeps it alive like a reference.
+  public func pin(_ frame: FrameNumber, pins: Int = 1) {
+    let (before, _) = words[index(frame)].add(UInt64(pins) << 32, ordering: .relaxed)
+    precondition(before != 0, "pinning a free frame")
+  }
+
+  /// Gives up `pins` pins; with the last pin and the last reference the frame is freed.
+  public func unpin(_ frame: FrameNumber, pins: Int = 1) { drop(frame, UInt64(pins) << 32) }
+
+  /// Gives up one pin on each of `count` frames from `first`, after marking them dirty if asked:
+  /// `unpin_user_page_range_dirty_lock`.
+  public func unpinRun(_ first: FrameNumber, count: Int, markingDirty: Bool) {
+    for raw in first.raw..<first.raw + UInt32(count) {
+      if markingDirty { setDirty(FrameNumber(raw)) }
+      unpin(FrameNumber(raw))
+    }
+  }
+
+  private func drop(_ frame: FrameNumber, _ weight: UInt64) {
+    let index = index(frame)
+    let (before, after) = words[index].subtract(weight, ordering: .acquiringAndReleasing)
+    precondition(
+      before >> 32 >= weight >> 32
+        && UInt32(truncatingIfNeeded: before) >= UInt32(truncatingIfNeeded: weight),
+      "a frame was given back more often than taken")
+    if after == 0 { free(index) }
+  }
+
+  /// Longterm pins on the frame: the kernel's `page_ref_count / GUP_PIN_COUNTING_BIAS`.
+  public func pinCount(of frame: FrameNumber) -> Int {
+    Int(words[index(frame)].load(ordering: .relaxed) >> 32)
+  }
+
+  /// Mappings and page caches that hold the frame; pins are not in it.
+  public func referenceCount(of frame: FrameNumber) -> Int {
+    Int(UInt32(truncatingIfNeeded: words[index(frame)].load(ordering: .acquiring)))
+  }
+
+  /// Whether somebody holds the frame.
+  public func isAllocated(_ frame: FrameNumber) -> Bool {
+    Int(frame.raw) < frameCount && words[index(frame)].load(ordering: .relaxed) != 0
+  }
+
+  /// Whether the frame is part of a large page: `PageCompound`. Each of its frames is counted by itself.
+  public func isCompound(_ frame: FrameNumber) -> Bool {
+    flags[index(frame)].load(ordering: .relaxed) & Flag.compound != 0
+  }
+
+  /// Whether a device may have written to it: `PageDirty`, as unpinning sets it.
+  public func isDirty(_ frame: FrameNumber) -> Bool {
+    flags[index(frame)].load(ordering: .relaxed) & Flag.dirty != 0
+  }
+
+  public func setDirty(_ frame: FrameNumber, _ dirty: Bool = true) {
+    if dirty {
+      flags[index(frame)].bitwiseOr(Flag.dirty, ordering: .relaxed)
+    } else {
+      flags[index(frame)].bitwiseAnd(~Flag.dirty, ordering: .relaxed)
+    }
+  }
+
+  // MARK: Bytes
+
+  /// Where the bytes of a frame are. Everything that touches bytes comes through here.
+  @inline(__always)
+  private func pointer(to frame: Int) -> UnsafeMutableRawPointer { base + (frame << Int(Page.shift)) }
+
+  /// The bytes of a frame.
+  @inline(__always)
+  public func bytes(of frame: FrameNumber) -> UnsafeMutableRawPointer { pointer(to: index(frame)) }
+
+  /// Copies the bytes of one frame to another.
+  func copyFrame(from source: FrameNumber, to target: FrameNumber) {
+    bytes(of: target).copyMemory(from: bytes(of: source), byteCount: Int(Page.size))
+  }
+
+  /// `count` bytes at `address`; nil unless they lie in one frame that exists.
+  public func bytes(at address: PhysAddr, count: Int) -> UnsafeMutableRawBufferPointer? {
+    guard let frame = frame(of: address), count >= 0, count <= Int(Page.size - address.offsetInPage) else {
+      return nil
+    }
+    return UnsafeMutableRawBufferPointer(start: pointer(to: frame) + Int(address.offsetInPage), count: count)
+  }
+
+  private func frame(of address: PhysAddr) -> Int? {
+    let frame = address.raw >> Page.shift
+    return frame < UInt64(frameCount) ? Int(frame) : nil
+  }
+
+  /// Reads physical memory across frames; returns how many bytes exist.
+  public func read(_ address: PhysAddr, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    eachPiece(address, buffer.count) { offset, piece, _ in
+      UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + piece.count])
+        .copyMemory(from: UnsafeRawBufferPointer(piece))
+    }
+  }
+
+  /// Writes physical memory across frames; returns how many bytes exist. A frame that is free may be
+  /// written, as a device with a stale translation would; its next owner gets it zeroed all the same.
+  public func write(_ address: PhysAddr, from bytes: UnsafeRawBufferPointer) -> Int {
+    eachPiece(address, bytes.count) { offset, piece, frame in
+      piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]))
+      if words[frame].load(ordering: .relaxed) == 0 {
+        flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed)
+      }
+    }
+  }
+
+  private func eachPiece(
+    _ address: PhysAddr, _ count: Int, _ body: (Int, UnsafeMutableRawBufferPointer, Int) -> Void
+  ) -> Int {
+    var done = 0
+    while done < count {
+      let (raw, overflow) = address.raw.addingReportingOverflow(UInt64(done))
+      let place = PhysAddr(raw)
+      let length = min(count - done, Int(Page.size - place.offsetInPage))
+      guard !overflow, let frame = frame(of: place), let piece = bytes(at: place, count: length) else {
+        break
+      }
+      body(done, piece, frame)
+      done += length
+    }
+    return done
+  }
+
+  // MARK: Totals
+
+  /// Frames that are in use.
+  public var allocatedFrames: Int { lock.withLock { allocated } }
+
+  /// Frames with at least one pin, and the pins on them. Looks at every frame that was ever in use.
+  public var pinTotals: (frames: Int, pins: Int) {
+    let highest = lock.withLock { highestFrame }
+    var frames = 0
+    var pins = 0
+    for frame in 0..<min(highest + 1, frameCount) {
+      let count = Int(words[frame].load(ordering: .relaxed) >> 32)
+      pins += count
+      if count > 0 { frames += 1 }
+    }
+    return (frames, pins)
+  }
+
+  /// What is wrong with the counts while nothing runs; empty when all is well.
+  public func checkInvariants() -> [String] {
+    lock.withLock {
+      var broken: [String] = []
+      var inUse = 0
+      for frame in 1..<max(1, min(highestFrame + 1, frameCount)) {
+        let word = words[frame].load(ordering: .relaxed)
+        if used.contains(frame) {
+          inUse += 1
+          if word == 0 { broken.append("frame \(frame) is in use and nobody holds it") }
+        } else if word != 0 {
+          broken.append(
+            "frame \(frame) is free, with \(UInt32(truncatingIfNeeded: word)) references, \(word >> 32) pins")
+        }
+      }
+      if inUse != allocated { broken.append("\(inUse) frames are in use, counted \(allocated)") }
+      return broken
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Seams
+internal import UAPI
+
+extension ProcessMemory {
+  /// What is wrong with the areas and the page table; empty when all is well.
+  public func checkInvariants() -> [String] {
+    lock.withShared {
+      var broken: [String] = []
+      var lastEnd: UInt64 = 0
+      for area in areas {
+        let name = "area 0x\(String(area.start, radix: 16))"
+        if area.start < lastEnd { broken.append("\(name) overlaps the one below") }
+        if area.end <= area.start || area.end > Self.addressLimit { broken.append("\(name) has a bad end") }
+        let mask = (area.huge ? Page.hugeSize : Page.size) - 1
+        if (area.start | area.end | area.offset) & mask != 0 { broken.append("\(name) is misaligned") }
+        lastEnd = max(lastEnd, area.end)
+      }
+      table.forEachLeaf(0, .max) { first, leaf, indexes in
+        for index in indexes where leaf[index].isPresent {
+          if let reason = check(leaf[index], at: first + UInt64(index)) {
+            broken.append("page 0x\(String(first + UInt64(index), radix: 16)): \(reason)")
+          }
+        }
+      }
+      return broken
+    }
+  }
+
+  private func check(_ entry: PageEntry, at page: UInt64) -> String? {
+    guard let index = areaIndex(page << Page.shift) else { return "is mapped outside of every area" }
+    let area = areas[index]
+    if entry.has(PageEntry.writable), !area.mode.contains(.write) { return "is writable, its area is not" }
+    if entry.has(PageEntry.accessible) != area.mode.isAccessible { return "disagrees with its area" }
+    if case .window = area.backing {
+      return entry.has(PageEntry.special) ? nil : "is counted, and its frame is a driver's"
+    }
+    guard !entry.has(PageEntry.special) else { return "is a driver's, its area is not" }
+    let references = physical.isAllocated(entry.frame) ? physical.referenceCount(of: entry.frame) : 0
+    guard references > 0 else { return "has frame \(entry.frame.raw), which nobody holds" }
+    if entry.has(PageEntry.anonymous), area.isShared { return "is private in a shared area" }
+    if entry.has(PageEntry.anonymous | PageEntry.writable), references != 1 {
+      return "is private and writable, and its frame has \(references) references"
+    }
+    if !area.isShared, !entry.has(PageEntry.anonymous), entry.has(PageEntry.writable) {
+      return "is the file's page, and writable in a private area"
+    }
+    if area.huge != physical.isCompound(entry.frame) { return "has a frame of the wrong size" }
+    return nil
+  }
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 public import IOMMU
 internal import Memory
 internal import Seams
@@ -13,7 +14,7 @@ public final class DeviceObject: Object, @unchecked Sendable {
   public let device: Device
   let group: DeviceGroup
   /// DMA of the device can be made to snoop, so its page tables must promise that it does.
-  let enforcesCoherency: Bool
+  let enforcesCacheCoherency: Bool
 
   // Guarded by `group.lock`.
   var vdevice: VDevice?
@@ -31,7 +32,7 @@ public final class DeviceObject: Object, @unchecked Sendable {
   init(_ device: Device, _ group: DeviceGroup, in context: Context) {
     self.device = device
     self.group = group
-    enforcesCoherency = device.capabilities.contains(.enforceCacheCoherency)
+    enforcesCacheCoherency = device.capabilities.contains(.enforceCacheCoherency)
     contextFile = device.isMock ? nil : context.file
     super.init(.device, in: context)
     contextFile?.retainFile()
@@ -45,6 +46,29 @@ public final class DeviceObject: Object, @unchecked Sendable {
 
   public override var externalUsers: Int {
     group.lock.withLock { (isBound ? 1 : 0) + attachmentCount }
+  }
+
+  public override var details: [(name: String, value: Fact)] {
+    group.lock.withLock {
+      let attached = group.attachments.filter { $0.value.contains(self) }.sorted { $0.key < $1.key }
+      return [
+        ("device", .text(device.name)),
+        ("group", .number(UInt64(group.core.id))),
+        ("hwpt", attached.first { $0.key == 0 }.map { .id($0.value.hwpt.id) } ?? .none),
+        (
+          "pasids",
+          .list(
+            attached.filter { $0.key != 0 }.map {
+              .record([("pasid", .number(UInt64($0.key))), ("hwpt", .id($0.value.hwpt.id))])
+            })
+        ),
+        ("vdevice", vdevice.map { .id($0.id) } ?? .none),
+        ("owners", .number(UInt64(group.core.ownerCount))),
+        ("blocked", .flag(group.core.isBlocked)),
+        ("page-requests", .flag(device.isInFaultQueue)),
+        ("max-pasids", .number(UInt64(device.maxPASIDs))),
+      ]
+    }
   }
 
   /// The HWPT at a PASID of the device, 0 for the RID.

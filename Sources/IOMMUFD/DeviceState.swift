@@ -158,9 +158,8 @@ public final class DeviceState: @unchecked Sendable {
   /// The file is closed. What is `left` has reference counts that a driver broke (a mock device destroyed
   /// with PASIDs attached, reference Q14): as in the kernel it is never destroyed.
   func close(leaving left: [Object]) {
-    lock.withLock {
-      windows = []
-      if left.isEmpty { groups = [:] }
-    }
+    for case let device as DeviceObject in left { device.group.abandonAttachments() }
+    for case let ioas as IOAS in left { ioas.hwpts = [] }
+    lock.withLock { windows = [] }
   }
 }

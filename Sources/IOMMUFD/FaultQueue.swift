@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 public import IOMMU
 internal import Memory
 internal import Seams
@@ -26,6 +27,14 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   init(in context: Context) { super.init(.fault, in: context) }
 
   public override var externalUsers: Int { deliverLock.withLock { isOpen ? 1 : 0 } }
+
+  public override var details: [(name: String, value: Fact)] {
+    [
+      ("queued", .number(UInt64(queued.count))),
+      ("cookies", .list(unanswered.map { .number(UInt64($0.cookie)) })),
+      ("open", .flag(externalUsers > 0)),
+    ]
+  }
 
   /// Groups that wait to be read.
   public var queued: [FaultGroup] { deliverLock.withLock { deliver } }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 public import IOMMU
 internal import Memory
 internal import Seams
@@ -16,6 +17,14 @@ public class HWPT: Object, @unchecked Sendable {
     self.domain = domain
     isForPASIDs = flags & HWPTFlag.pasid != 0
     super.init(kind, in: context)
+  }
+
+  public override var details: [(name: String, value: Fact)] {
+    [
+      ("driver", .text(domain.driver.name)),
+      ("pasid", .flag(isForPASIDs)),
+      ("fault", fault.map { .id($0.id) } ?? .none),
+    ]
   }
 
   /// The HWPT that mirrors an IOAS: this one, or what it is nested on. `find_hwpt_paging`.
@@ -48,17 +57,17 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
   /// Set with `ioas.hwptLock` held.
   public internal(set) var isAutomatic = false
   /// Every mapping is made to snoop.
-  public let enforcesCoherency: Bool
+  public let enforcesCacheCoherency: Bool
   /// In `ioas.hwpts`; guarded by `ioas.hwptLock`.
   private var isLinked = false
   /// IDs of the doorbell pages that the domain maps. Guarded by `msiLock`.
   private(set) var presentMSI: UInt64 = 0
 
   private init(
-    _ domain: any PagingDomain, on ioas: IOAS, flags: UInt32, enforcesCoherency: Bool, in context: Context
+    _ domain: any PagingDomain, on ioas: IOAS, flags: UInt32, enforcesCacheCoherency: Bool, in context: Context
   ) {
     self.ioas = ioas
-    self.enforcesCoherency = enforcesCoherency
+    self.enforcesCacheCoherency = enforcesCacheCoherency
     pagingDomain = domain
     isNestParent = flags & HWPTFlag.nestParent != 0
     super.init(.pagingHWPT, domain, flags: flags, in: context)
@@ -69,6 +78,26 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
   public override var paging: PagingHWPT? { self }
 
   public override var references: [Object] { [ioas] + (fault.map { [$0] } ?? []) }
+
+  public override var details: [(name: String, value: Fact)] {
+    var leaves: UInt64 = 0
+    var dirty: UInt64 = 0
+    pagingDomain.forEachLeaf(in: pagingDomain.aperture) {
+      leaves += 1
+      if $0.dirty { dirty += 1 }
+    }
+    return super.details + [
+      ("ioas", .id(ioas.id)),
+      ("automatic", .flag(isAutomatic)),
+      ("nest-parent", .flag(isNestParent)),
+      ("dirty-tracking", .flag(domain is any DirtyTrackingDomain)),
+      ("coherent", .flag(enforcesCacheCoherency)),
+      ("page-sizes", .hex(pagingDomain.pageSizes)),
+      ("aperture", pagingDomain.aperture.fact),
+      ("leaves", .number(leaves)),
+      ("dirty", .number(dirty)),
+    ]
+  }
 
   private static func validFlags(_ version: KernelVersion) -> UInt32 {
     var flags = HWPTFlag.nestParent | HWPTFlag.dirtyTracking
@@ -110,13 +139,13 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
     } else {
       domain = try driver.allocatePaging(for: device.device)
     }
-    if device.enforcesCoherency {
+    if device.enforcesCacheCoherency {
       guard let domain = domain as? any CoherencyEnforcingDomain, domain.enforceCacheCoherency() else {
         throw .EINVAL("the IOMMU driver cannot make the domain coherent, though it says so")
       }
     }
     let hwpt = PagingHWPT(
-      domain, on: ioas, flags: flags, enforcesCoherency: device.enforcesCoherency, in: context)
+      domain, on: ioas, flags: flags, enforcesCacheCoherency: device.enforcesCacheCoherency, in: context)
     try context.objects.reserve(hwpt)
     ioas.addUser()
     do {
@@ -192,6 +221,13 @@ public final class NestedHWPT: HWPT, @unchecked Sendable {
   public override var paging: PagingHWPT? { parent }
 
   public override var references: [Object] { [base] + (fault.map { [$0] } ?? []) }
+
+  public override var details: [(name: String, value: Fact)] {
+    super.details + [
+      ("parent", .id(parent.id)),
+      ("viommu", viommu.map { .id($0.id) } ?? .none),
+    ]
+  }
 
   private static func validFlags(_ version: KernelVersion) -> UInt32 {
     version >= KernelVersion(6, 15) ? HWPTFlag.faultIDValid | HWPTFlag.pasid : HWPTFlag.faultIDValid

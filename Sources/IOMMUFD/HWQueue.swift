@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 public import IOMMU
 public import Memory
 internal import Seams
@@ -32,6 +33,17 @@ public final class HWQueue: Object, HardwareQueueCore, @unchecked Sendable {
   }
 
   public override var references: [Object] { [viommu] + lock.withLock { dependencies } }
+
+  public override var details: [(name: String, value: Fact)] {
+    [
+      ("queue-type", .hex(UInt64(type))),
+      ("viommu", .id(viommu.id)),
+      ("access", access.map { .id($0.id) } ?? .none),
+      ("iova", .hex(iova)),
+      ("length", .hex(length)),
+      ("depends-on", .list(lock.withLock { dependencies.map { .id($0.id) } })),
+    ]
+  }
 
   /// Most page frames that the kernel makes room for in one array: `kvmalloc` ends at 2 GiB.
   private static let maximumPages: UInt64 = (1 << 28) - 1

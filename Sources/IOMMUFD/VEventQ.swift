@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 internal import Memory
 internal import Seams
 internal import UAPI
@@ -40,6 +41,20 @@ public final class VEventQ: Object, @unchecked Sendable {
   /// Events that wait, their numbers in order, and whether the last stands for lost ones.
   public var state: (events: Int, sequences: [UInt32], hasMarker: Bool) {
     lock.withLock { (Int(count), events.map(\.sequence), events.last.map { $0.payload == nil } ?? false) }
+  }
+
+  public override var details: [(name: String, value: Fact)] {
+    lock.withLock {
+      [
+        ("event-type", .hex(UInt64(type))),
+        ("viommu", .id(viommu.id)),
+        ("depth", .number(UInt64(depth))),
+        ("events", .number(UInt64(count))),
+        ("sequence", .number(UInt64(nextSequence))),
+        ("lost", .flag(events.last.map { $0.payload == nil } ?? false)),
+        ("open", .flag(isOpen)),
+      ]
+    }
   }
 
   func setOpen(_ open: Bool) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 public import IOMMU
 public import Memory
 internal import Seams
@@ -37,6 +38,17 @@ public final class VIOMMU: Object, VIOMMUCore, @unchecked Sendable {
 
   public override var references: [Object] { [parent] }
   public override var externalUsers: Int { mappings.load(ordering: .relaxed) }
+
+  public override var details: [(name: String, value: Fact)] {
+    [
+      ("viommu-type", .hex(UInt64(type))),
+      ("iommu", .text(instance.name)),
+      ("parent", .id(parent.id)),
+      ("vdevices", .list(vdevices.map { .id($0.id) })),
+      ("veventqs", .list(eventQueuesLock.withShared { eventQueues.map { .id($0.id) } })),
+      ("mappings", .number(UInt64(externalUsers))),
+    ]
+  }
 
   /// Has the driver make its half. `viommu_init`.
   func start(_ provider: any VIOMMUProviding, data: UserData?) throws(Errno) {
@@ -121,6 +133,10 @@ public final class VDevice: Object, @unchecked Sendable {
   }
 
   public override var references: [Object] { [viommu, device] }
+
+  public override var details: [(name: String, value: Fact)] {
+    [("viommu", .id(viommu.id)), ("device", .id(device.id)), ("virtual-id", .hex(virtualID))]
+  }
 
   /// Takes the virtual ID, after asking the driver. The device's group is locked.
   ///

@@ -40,10 +40,11 @@ let package = Package(
     .target(name: "Seams", dependencies: ["UAPI"], swiftSettings: hot),
     .target(name: "Memory", dependencies: ["UAPI", "Seams"], swiftSettings: hot),
     .target(name: "IOMMU", dependencies: ["UAPI", "Seams", "Memory"], swiftSettings: hot),
-    .target(name: "IOMMUFD", dependencies: ["UAPI", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
+    .target(
+      name: "IOMMUFD", dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
     .target(name: "Drivers", dependencies: ["UAPI", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
     .target(
-      name: "Selftest", dependencies: ["UAPI", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers"],
+      name: "Selftest", dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers"],
       swiftSettings: hot),
     .target(
       name: "Machine",
@@ -70,5 +71,13 @@ let package = Package(
       ],
       swiftSettings: hot),
     .executableTarget(name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict),
+
+    // Tests.
+    .testTarget(
+      name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
+      swiftSettings: strict),
+
+    // Tests.
+    .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
   ]
 )

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
+internal import IOMMU
 public import Memory
 internal import Seams
 public import UAPI
@@ -34,6 +36,14 @@ public final class Access: Object, @unchecked Sendable {
   public override var references: [Object] { lock.withLock { ioas.map { [$0] } ?? [] } }
   /// The owner's own reference.
   public override var externalUsers: Int { 1 }
+
+  public override var details: [(name: String, value: Fact)] {
+    [
+      (name: "ioas", value: currentIOAS.map { .id($0.id) } ?? .none),
+      (name: "alignment", value: .hex(alignment)),
+      (name: "internal", value: .flag(isInternal)),
+    ]
+  }
 
   /// The IOAS it is attached to.
   public var currentIOAS: IOAS? { lock.withLock { ioas } }
@@ -79,7 +89,7 @@ public final class Access: Object, @unchecked Sendable {
     guard old === ioasForUnpin else { throw .EBUSY("the access is being detached") }
     if old === new { return }
     ioas = nil
-    do { try new.pagetable.addAccess(self) } catch {
+    do throws(Errno) { try new.pagetable.addAccess(self) } catch {
       ioas = old
       throw error
     }
@@ -174,11 +184,12 @@ extension IOPageTable {
     try areasLock.withShared { () throws(Errno) -> [FrameNumber] in
       var frames: [FrameNumber] = []
       var pinned: [(Area, Span64)] = []
-      do {
+      do throws(Errno) {
         try forEachContiguous(span, gap: .ENOENT("the range is not fully mapped", span.first, span.last)) {
           area, piece throws(Errno) in
           try checkAccess(area, piece, through: span.last, writing: writing, pinning: true)
-          let index = Span64(area.startByte(piece.first) >> Page.shift, area.startByte(piece.last) >> Page.shift)
+          let index = Span64(
+            area.startByte(piece.first) >> Page.shift, area.startByte(piece.last) >> Page.shift)
           frames += try area.pages.addAccess(area, index, writing: writing, locking: locking)
           pinned.append((area, index))
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Memory
-public import Seams
+internal import Seams
 public import UAPI
 
 /// One open `/dev/iommu`: `struct iommufd_ctx`.
@@ -64,7 +64,7 @@ public final class Context: @unchecked Sendable {
     _ object: T, _ body: (T) throws(Errno) -> Result
   ) throws(Errno) -> Result {
     try objects.reserve(object)
-    do {
+    do throws(Errno) {
       let result = try body(object)
       objects.publish(object)
       return result

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import IOMMU
 public import Memory
 internal import Seams
 public import UAPI
@@ -28,7 +29,7 @@ public final class DMABuf: OpenFile, @unchecked Sendable {
     try kernel.failures.pass(.allocation)
     pageCount = (length + Page.mask) >> Page.shift
     memory = kernel.memory
-    firstFrame = try memory.allocateContiguous(count: Int(pageCount))
+    firstFrame = try memory.allocateContiguous(Int(pageCount))
     super.init()
   }
 

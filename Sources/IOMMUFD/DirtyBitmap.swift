@@ -50,7 +50,8 @@ struct DirtyBitmap {
     let last = address.addingReportingOverflow(length - 1).overflow ? .max : address + (length - 1)
     while true {
       let inside =
-        !frames.isEmpty && windowLength > 0 && first >= windowFirst && last <= windowFirst + (windowLength - 1)
+        !frames.isEmpty && windowLength > 0 && first >= windowFirst
+        && last <= windowFirst + (windowLength - 1)
       if !inside, !advance(to: first) { return }
       let base = pageOffset * 8
       var bit = ((first - windowFirst) >> granuleLg2) + base
@@ -70,17 +71,14 @@ struct DirtyBitmap {
   }
 
   private func setBits(in frame: FrameNumber, from first: UInt64, count: UInt64) {
+    let bytes = physical.bytes(of: frame).assumingMemoryBound(to: UInt8.self)
     let firstByte = first / 8
     let lastByte = (first + count - 1) / 8
     for index in firstByte...lastByte {
       var mask: UInt8 = 0xFF
       if index == firstByte { mask &= 0xFF << UInt8(first % 8) }
       if index == lastByte { mask &= 0xFF >> UInt8(7 - (first + count - 1) % 8) }
-      let place = PhysAddr(frame.address.raw + index)
-      var byte: UInt8 = 0
-      withUnsafeMutableBytes(of: &byte) { physical.read(place, into: $0) }
-      byte |= mask
-      withUnsafeBytes(of: byte) { physical.write(place, from: $0) }
+      bytes[Int(index)] |= mask
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 internal import Seams
-internal import UAPI
 
 /// An I/O address space: `struct iommufd_ioas`. The IOVA space itself is its `pagetable`; this is the object
 /// around it and the list of page tables that serve it.
@@ -14,6 +14,10 @@ public final class IOAS: Object, @unchecked Sendable {
   init(in context: Context) {
     pagetable = IOPageTable(kernel: context.kernel)
     super.init(.ioas, in: context)
+  }
+
+  public override var details: [(name: String, value: Fact)] {
+    pagetable.facts + [(name: "hwpts", value: .list(hwptLock.withLock { hwpts.map { .id($0.id) } }))]
   }
 
   /// Unmaps everything. Source: `iommufd_ioas_destroy`.

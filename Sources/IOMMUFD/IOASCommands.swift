@@ -20,7 +20,7 @@ extension Command {
     let ioas = IOAS(in: context)
     try context.objects.reserve(ioas)
     self[Layout.IOASAlloc.outIOASID] = ioas.id
-    do { try respond() } catch {
+    do throws(Errno) { try respond() } catch {
       context.objects.abandon(ioas)
       throw error
     }

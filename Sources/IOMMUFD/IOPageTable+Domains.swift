@@ -26,7 +26,7 @@ extension IOPageTable {
     }
     if new != alignment { try requireAreasAligned(new) }
     let aperture = domain.aperture
-    do {
+    do throws(Errno) {
       if aperture.first != 0 { try reserveLocked(Span64(0, aperture.first - 1), owner: domain) }
       if aperture.last != .max { try reserveLocked(Span64(aperture.last + 1, .max), owner: domain) }
       try kernel.failures.pass(.allocation)
@@ -43,7 +43,7 @@ extension IOPageTable {
   private func fillAll(_ domain: any PagingDomain) throws(Errno) {
     var filled: [Area] = []
     for area in areas.all where area.isPublished {
-      do { try area.pages.fill(area, joining: domain, smallPages: largePagesDisabled) } catch {
+      do throws(Errno) { try area.pages.fill(area, joining: domain, smallPages: largePagesDisabled) } catch {
         for done in filled { unfill(done, domain, isLast: domains.isEmpty) }
         throw error
       }
@@ -96,7 +96,7 @@ extension IOPageTable {
       throw .EINVAL("large pages cannot be turned off once a page table maps something")
     }
     largePagesDisabled = true
-    do { try setAlignment(requiredAlignment) } catch {
+    do throws(Errno) { try setAlignment(requiredAlignment) } catch {
       largePagesDisabled = false
       throw error
     }
@@ -127,7 +127,7 @@ extension IOPageTable {
     try kernel.failures.pass(.allocation)
     guard accesses.count < 65536 else { throw .EBUSY("the IOAS has 65536 accesses") }
     accesses.append(access)
-    do { try setAlignment(requiredAlignment) } catch {
+    do throws(Errno) { try setAlignment(requiredAlignment) } catch {
       accesses.removeLast()
       throw error
     }

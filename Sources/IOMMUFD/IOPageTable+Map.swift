@@ -30,7 +30,7 @@ extension IOPageTable {
     let (iova, taken) = try takeIOVA(slices, length, placement, protection)
     if !domains.isEmpty {
       for (position, area) in taken.enumerated() {
-        do { try area.pages.fill(area, domains, smallPages: largePagesDisabled) } catch {
+        do throws(Errno) { try area.pages.fill(area, domains, smallPages: largePagesDisabled) } catch {
           for filled in taken[..<position] { filled.pages.unfill(filled, domains) }
           areasLock.withExclusive { for area in taken { areas.remove(area) } }
           throw error
@@ -60,7 +60,7 @@ extension IOPageTable {
       }
       var taken: [Area] = []
       taken.reserveCapacity(slices.count)
-      do {
+      do throws(Errno) {
         var next = iova
         for slice in slices {
           let area = try makeArea(slice, at: next, protection)
@@ -83,7 +83,8 @@ extension IOPageTable {
     }
     let offset = slice.startByte & Page.mask
     guard offset & (alignment - 1) == 0 else {
-      throw .EINVAL("the source's offset in its page is not a multiple of the IOAS alignment", offset, alignment)
+      throw .EINVAL(
+        "the source's offset in its page is not a multiple of the IOAS alignment", offset, alignment)
     }
     let (lastByte, overflow) = slice.startByte.addingReportingOverflow(slice.length - 1)
     guard !overflow, lastByte >> Page.shift < slice.pages.pageCount else {

@@ -132,7 +132,9 @@ extension IOPageTable {
         iova: Span64(x + 1, area.iova.last), index: Span64(middle >> Page.shift, area.index.last),
         pageOffset: middle & Page.mask, protection: area.protection, pages: pages)
       areas.remove(area)
-      if area.storage != nil, let position = pages.domainUses.firstIndex(of: area.index, where: { $0 === area }) {
+      if area.storage != nil,
+        let position = pages.domainUses.firstIndex(of: area.index, where: { $0 === area })
+      {
         pages.domainUses.remove(at: position)
       }
       for half in [low, high] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import IOMMU
+internal import IOMMU
 public import Memory
 internal import Seams
 public import UAPI
@@ -64,7 +64,8 @@ public final class IOPageTable: @unchecked Sendable {
   func requireAreasAligned(_ new: UInt64) throws(Errno) {
     guard new > 1 else { return }
     for area in areas.all where (area.iova.first | area.length | area.pageOffset) & (new - 1) != 0 {
-      throw .EADDRINUSE("a mapping is not aligned as it would have to be", area.iova.first, area.iova.last, new)
+      throw .EADDRINUSE(
+        "a mapping is not aligned as it would have to be", area.iova.first, area.iova.last, new)
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 internal import Synchronization
-public import UAPI
 
 /// The kinds of object that share one ID space, in the kernel's order: `enum iommufd_object_type`.
 public enum ObjectKind: UInt8, CaseIterable, Sendable {
@@ -92,6 +92,9 @@ open class Object: @unchecked Sendable {
   /// The objects on which this one holds a `users` reference, with repetition. The ledger behind EBUSY:
   /// `users` of every object is 1 + the times it is listed here by others + `heldByFiles` + drivers'.
   open var references: [Object] { [] }
+
+  /// What `show` and `expect` see of this kind of object, besides what every object has.
+  open var details: [(name: String, value: Fact)] { [] }
 
   /// References that are not edges from other objects: open files, the driver that bound a device.
   open var externalUsers: Int { 0 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
-public import Seams
+internal import Seams
 public import UAPI
 
 /// The objects of one open file by ID: `ictx->objects`.

@@ -15,7 +15,8 @@ extension Command {
     guard self[L.reserved] == 0 else { throw .EOPNOTSUPP("__reserved must be 0", UInt64(self[L.reserved])) }
     switch self[L.optionID] {
     case 0: try rlimitMode()
-    case 1: try context.objects.with(IOAS.self, self[L.objectID]) { ioas throws(Errno) in try hugePages(ioas) }
+    case 1:
+      try context.objects.with(IOAS.self, self[L.objectID]) { ioas throws(Errno) in try hugePages(ioas) }
     default: throw .EOPNOTSUPP("unknown option", UInt64(self[L.optionID]))
     }
     try task.memory.store(self[L.val64], at: address &+ UInt64(L.val64.offset))
@@ -127,7 +128,7 @@ extension Pages {
     let byProcess = pages.filter { $0.accounting == .process }.reduce(0) { $0 + Int($1.charged) }
     if byUser > 0 { try add(byUser, to: task.user.lockedPages, limit: limit) }
     if byProcess > 0 {
-      do { try add(byProcess, to: task.memory.counters.locked, limit: limit) } catch {
+      do throws(Errno) { try add(byProcess, to: task.memory.counters.locked, limit: limit) } catch {
         task.user.lockedPages.subtract(byUser, ordering: .relaxed)
         throw error
       }

@@ -61,7 +61,7 @@ extension Pages {
   private func hold(_ span: Span64) throws(Errno) {
     try kernel.failures.pass(.scratch)
     var added: [(index: UInt64, wasPinned: Bool)] = []
-    do {
+    do throws(Errno) {
       for (use, piece) in pieces(of: span) {
         switch use {
         case .held: break
@@ -154,7 +154,8 @@ extension Pages {
   }
 
   /// Page by page through frames, wherever they come from; never charges. `iopt_pages_rw_slow`.
-  private func rwFrames(_ startByte: UInt64, _ buffer: UnsafeMutableRawBufferPointer, writing: Bool) throws(Errno)
+  private func rwFrames(_ startByte: UInt64, _ buffer: UnsafeMutableRawBufferPointer, writing: Bool)
+    throws(Errno)
   {
     try lock.withLock { () throws(Errno) in
       let span = Span64(startByte >> Page.shift, (startByte + UInt64(buffer.count) - 1) >> Page.shift)
@@ -195,11 +196,12 @@ extension Pages {
   private func copy(
     _ frame: FrameNumber, at offset: UInt64, _ buffer: UnsafeMutableRawBufferPointer, writing: Bool
   ) {
-    let place = PhysAddr(frame.address.raw + offset)
+    let page = UnsafeMutableRawBufferPointer(start: kernel.memory.bytes(of: frame), count: Int(Page.size))
+    let place = UnsafeMutableRawBufferPointer(rebasing: page[Int(offset)..<(Int(offset) + buffer.count)])
     if writing {
-      kernel.memory.write(place, from: UnsafeRawBufferPointer(buffer))
+      place.copyMemory(from: UnsafeRawBufferPointer(buffer))
     } else {
-      kernel.memory.read(place, into: buffer)
+      buffer.copyMemory(from: UnsafeRawBufferPointer(place))
     }
   }
 }

@@ -39,7 +39,7 @@ extension Pages {
     }
     try kernel.failures.pass(.scratch)
     var filler = Filler(area: area, domains: domains, smallPages: smallPages)
-    do {
+    do throws(Errno) {
       try filler.fill(from: self)
       try charge()
     } catch {
@@ -57,7 +57,7 @@ extension Pages {
     let frame = FrameNumber(buffer.firstFrame.raw + UInt32(firstPage + area.index.first))
     let run = FrameRun(frame: frame, count: area.index.count)
     for (slot, domain) in domains.enumerated() {
-      do {
+      do throws(Errno) {
         try Filler.map(area, domain, from: area.index.first, run, smallPages: smallPages, mmio: true)
       } catch {
         for filled in domains[..<slot] { filled.unmap(IOVA(area.iova.first), length: area.length) }
@@ -167,7 +167,8 @@ private struct Filler {
   }
 
   private mutating func take(
-    _ first: UInt64, through last: UInt64, _ use: Pages.Use, _ buffer: UnsafeMutableBufferPointer<FrameNumber>,
+    _ first: UInt64, through last: UInt64, _ use: Pages.Use,
+    _ buffer: UnsafeMutableBufferPointer<FrameNumber>,
     from pages: Pages
   ) throws(Errno) {
     switch use {
@@ -185,7 +186,7 @@ private struct Filler {
         let piece = UnsafeMutableBufferPointer(rebasing: buffer[..<want])
         let got = try pages.pinFromSource(index, into: piece)
         for position in 0..<got {
-          do { try push(piece[position]) } catch {
+          do throws(Errno) { try push(piece[position]) } catch {
             // What is pinned and was not taken over goes back at once.
             for rest in position..<got { pages.unpin(FrameRun(frame: piece[rest], count: 1)) }
             throw error
@@ -211,7 +212,9 @@ private struct Filler {
   private mutating func flush() throws(Errno) {
     guard pending.count > 0 else { return }
     for slot in domains.indices {
-      do { try Self.map(area, domains[slot], from: mappedEnd, pending, smallPages: smallPages) } catch {
+      do throws(Errno) {
+        try Self.map(area, domains[slot], from: mappedEnd, pending, smallPages: smallPages)
+      } catch {
         let first = area.iova(of: mappedEnd)
         let last = area.iovaLast(of: mappedEnd + pending.count - 1)
         for filled in domains[..<slot] { filled.unmap(IOVA(first), length: last - first + 1) }
@@ -247,7 +250,7 @@ private struct Filler {
     }
     var done: UInt64 = 0
     while done < length {
-      do {
+      do throws(Errno) {
         try domain.map(
           IOVA(first + done), to: PhysAddr(physical + done), length: Page.size, protection: protection)
       } catch {

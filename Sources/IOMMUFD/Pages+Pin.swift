@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Memory
+internal import Seams
 internal import Synchronization
 internal import UAPI
 
@@ -12,7 +13,9 @@ extension Pages {
   ///
   /// - Throws: EFAULT for user memory that cannot be pinned; EINVAL for a file that is no memfd or is too
   ///   short; ENOMEM.
-  func pinFromSource(_ index: UInt64, into frames: UnsafeMutableBufferPointer<FrameNumber>) throws(Errno) -> Int {
+  func pinFromSource(_ index: UInt64, into frames: UnsafeMutableBufferPointer<FrameNumber>) throws(Errno)
+    -> Int
+  {
     try kernel.failures.pass(.pin)
     let count: Int
     switch source {
@@ -32,19 +35,8 @@ extension Pages {
 
   /// Unpins a run that a domain or an access used; its pages may have been written.
   func unpin(_ run: FrameRun) {
-    for raw in run.frame.raw..<(run.frame.raw + UInt32(run.count)) {
-      let frame = FrameNumber(raw)
-      if writable { kernel.memory.setDirty(frame) }
-      kernel.memory.unpin(frame)
-    }
+    kernel.memory.unpinRun(run.frame, count: Int(run.count), markingDirty: writable)
     pinned -= run.count
-  }
-
-  /// Unpins the pages of `span` that nobody else needs; `frame` tells their frames.
-  func unpinHoles(_ span: Span64, frame: (UInt64) -> FrameNumber) {
-    for (use, piece) in pieces(of: span) where use == .hole {
-      for index in piece.first...piece.last { unpin(FrameRun(frame: frame(index), count: 1)) }
-    }
   }
 
   // MARK: Accounting

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import IOMMU
-public import Memory
+internal import Memory
 internal import Seams
 internal import UAPI
 

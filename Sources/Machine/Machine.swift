@@ -1,1 +1,121 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Drivers
+public import IOMMUFD
+public import Memory
+internal import Seams
+internal import Selftest
+public import UAPI
+
+/// A whole machine: physical memory, a kernel with iommufd, processes. Everything that a test needs and
+/// nothing that outlives it.
+public final class Machine: @unchecked Sendable {
+  public struct Configuration: Sendable {
+    public var kernel: Personality
+    /// Bytes of physical memory; reserved, not committed.
+    public var memorySize: UInt64
+    /// Frames between consecutive allocations: 1 gives contiguous memory, more scatters it.
+    public var frameStride: Int
+
+    public init(
+      kernel: Personality = .standard, memorySize: UInt64 = PhysicalMemory.defaultSize, frameStride: Int = 1
+    ) {
+      self.kernel = kernel
+      self.memorySize = memorySize
+      self.frameStride = frameStride
+    }
+  }
+
+  public let memory: PhysicalMemory
+  public let kernel: Kernel
+  private let lock = Lock("machine")
+  private var processes: [Int32: Process] = [:]
+  private var nextPID: Int32 = 1
+  private var contexts: [WeakContext] = []
+
+  private struct WeakContext {
+    weak var context: Context?
+  }
+
+  public init(_ configuration: Configuration = Configuration()) {
+    memory = PhysicalMemory(size: configuration.memorySize, stride: configuration.frameStride)
+    let failures = FailurePoints()
+    kernel = Kernel(
+      configuration.kernel, memory: memory, failures: failures, selftest: Selftest())
+  }
+
+  // MARK: Processes
+
+  /// A new process of a user of its own, with root's capabilities.
+  public func spawn(uid: UInt32 = 0) -> Process {
+    lock.withLock {
+      let process = Process(
+        pid: nextPID, space: ProcessMemory(memory), user: UserAccount(uid: uid))
+      processes[nextPID] = process
+      nextPID += 1
+      return process
+    }
+  }
+
+  /// A copy of a process.
+  ///
+  /// - Throws: ENOMEM.
+  public func fork(_ parent: Process) throws(Errno) -> Process {
+    let pid = lock.withLock { () -> Int32 in
+      defer { nextPID += 1 }
+      return nextPID
+    }
+    let child = try parent.fork(pid: pid)
+    lock.withLock { processes[pid] = child }
+    return child
+  }
+
+  /// Ends a process.
+  ///
+  /// - Throws: ENOENT.
+  public func exit(_ pid: Int32) throws(Errno) {
+    let process = try process(pid)
+    lock.withLock { processes[pid] = nil }
+    process.exit()
+  }
+
+  /// - Throws: ENOENT.
+  public func process(_ pid: Int32) throws(Errno) -> Process {
+    try lock.withLock { () throws(Errno) -> Process in
+      guard let process = processes[pid] else { throw .ENOENT("no process has this number", UInt64(bitPattern: Int64(pid))) }
+      return process
+    }
+  }
+
+  /// Every living process, by number.
+  public var allProcesses: [Process] {
+    lock.withLock { processes.values.sorted { $0.pid < $1.pid } }
+  }
+
+  // MARK: Device nodes
+
+  /// Opens `/dev/iommu` or `/dev/vfio/vfio` for a process.
+  ///
+  /// - Throws: ENOENT for another path, EMFILE.
+  public func open(_ path: String, by process: Process) throws(Errno) -> Int32 {
+    let file: ContextFile
+    switch path {
+    case "/dev/iommu": file = kernel.open()
+    case "/dev/vfio/vfio": file = kernel.open(vfio: true)
+    default: throw .ENOENT("the machine has /dev/iommu and /dev/vfio/vfio")
+    }
+    do throws(Errno) {
+      let fd = try process.files.install(file)
+      lock.withLock {
+        contexts.removeAll { $0.context == nil }
+        contexts.append(WeakContext(context: file.context))
+      }
+      return fd
+    } catch {
+      file.releaseFile()
+      throw error
+    }
+  }
+
+  /// Every open iommufd context, also one that only an access or an event queue keeps alive.
+  var openContexts: [Context] { lock.withLock { contexts.compactMap(\.context) } }
+}

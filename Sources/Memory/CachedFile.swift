@@ -204,13 +204,4 @@ public class CachedFile: OpenFile, @unchecked Sendable {
       length = 0
     }
   }
-
-  /// Frames that the file holds.
-  func forEachFrame(_ body: (FrameNumber) -> Void) {
-    lock.withLock {
-      pages.forEachLeaf(0, .max) { _, leaf, indexes in
-        for index in indexes where leaf[index].isPresent { body(leaf[index].frame) }
-      }
-    }
-  }
 }

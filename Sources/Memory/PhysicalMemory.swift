@@ -31,9 +31,9 @@ public final class PhysicalMemory: @unchecked Sendable {
 
   private let reservation: UnsafeMutableRawPointer?
   private let reservationSize: Int
-  private let base: UnsafeMutableRawPointer
-  private let words: UnsafeMutablePointer<Atomic<UInt64>>
-  private let flags: UnsafeMutablePointer<Atomic<UInt8>>
+  let base: UnsafeMutableRawPointer
+  let words: UnsafeMutablePointer<Atomic<UInt64>>
+  let flags: UnsafeMutablePointer<Atomic<UInt8>>
 
   private let lock = Lock("physical memory")
   private let used: FrameBitmap
@@ -41,9 +41,7 @@ public final class PhysicalMemory: @unchecked Sendable {
   private var nextFrame = 1
   private var highestFrame = 0
 
-  static let onePin: UInt64 = 1 << 32
-
-  private enum Flag {
+  enum Flag {
     static let dirty: UInt8 = 1
     static let compound: UInt8 = 2
     /// Free, and has bytes of its last use.
@@ -162,154 +160,14 @@ public final class PhysicalMemory: @unchecked Sendable {
     flags[frame].store(new, ordering: .relaxed)
   }
 
-  private func free(_ frame: Int) {
+  func free(_ frame: Int) {
     flags[frame].store(Flag.stale, ordering: .relaxed)
     lock.withLock {
       used.remove(frame)
       allocated -= 1
+      // Empty memory is as good as new: the same requests get the same frames again.
+      if allocated == 0 { nextFrame = 1 }
     }
-  }
-
-  // MARK: Counts
-
-  private func index(_ frame: FrameNumber) -> Int {
-    let index = Int(frame.raw)
-    precondition(index < frameCount, "not a frame of this memory")
-    return index
-  }
-
-  /// Another reference to a frame that the caller knows to be alive.
-  public func retain(_ frame: FrameNumber) {
-    let (before, _) = words[index(frame)].add(1, ordering: .relaxed)
-    precondition(before != 0, "retaining a free frame")
-  }
-
-  /// Gives up a reference; the last one, if nothing is pinned, frees the frame.
-  public func release(_ frame: FrameNumber) { drop(frame, 1) }
-
-  /// `pins` more pins on a frame that the caller knows to be alive. A pin keeps it alive like a reference.
-  public func pin(_ frame: FrameNumber, pins: Int = 1) {
-    let (before, _) = words[index(frame)].add(UInt64(pins) << 32, ordering: .relaxed)
-    precondition(before != 0, "pinning a free frame")
-  }
-
-  /// Gives up `pins` pins; with the last pin and the last reference the frame is freed.
-  public func unpin(_ frame: FrameNumber, pins: Int = 1) { drop(frame, UInt64(pins) << 32) }
-
-  /// Gives up one pin on each of `count` frames from `first`, after marking them dirty if asked:
-  /// `unpin_user_page_range_dirty_lock`.
-  public func unpinRun(_ first: FrameNumber, count: Int, markingDirty: Bool) {
-    for raw in first.raw..<first.raw + UInt32(count) {
-      if markingDirty { setDirty(FrameNumber(raw)) }
-      unpin(FrameNumber(raw))
-    }
-  }
-
-  private func drop(_ frame: FrameNumber, _ weight: UInt64) {
-    let index = index(frame)
-    let (before, after) = words[index].subtract(weight, ordering: .acquiringAndReleasing)
-    precondition(
-      before >> 32 >= weight >> 32
-        && UInt32(truncatingIfNeeded: before) >= UInt32(truncatingIfNeeded: weight),
-      "a frame was given back more often than taken")
-    if after == 0 { free(index) }
-  }
-
-  /// Longterm pins on the frame: the kernel's `page_ref_count / GUP_PIN_COUNTING_BIAS`.
-  public func pinCount(of frame: FrameNumber) -> Int {
-    Int(words[index(frame)].load(ordering: .relaxed) >> 32)
-  }
-
-  /// Mappings and page caches that hold the frame; pins are not in it.
-  public func referenceCount(of frame: FrameNumber) -> Int {
-    Int(UInt32(truncatingIfNeeded: words[index(frame)].load(ordering: .acquiring)))
-  }
-
-  /// Whether somebody holds the frame.
-  public func isAllocated(_ frame: FrameNumber) -> Bool {
-    Int(frame.raw) < frameCount && words[index(frame)].load(ordering: .relaxed) != 0
-  }
-
-  /// Whether the frame is part of a large page: `PageCompound`. Each of its frames is counted by itself.
-  public func isCompound(_ frame: FrameNumber) -> Bool {
-    flags[index(frame)].load(ordering: .relaxed) & Flag.compound != 0
-  }
-
-  /// Whether a device may have written to it: `PageDirty`, as unpinning sets it.
-  public func isDirty(_ frame: FrameNumber) -> Bool {
-    flags[index(frame)].load(ordering: .relaxed) & Flag.dirty != 0
-  }
-
-  public func setDirty(_ frame: FrameNumber, _ dirty: Bool = true) {
-    if dirty {
-      flags[index(frame)].bitwiseOr(Flag.dirty, ordering: .relaxed)
-    } else {
-      flags[index(frame)].bitwiseAnd(~Flag.dirty, ordering: .relaxed)
-    }
-  }
-
-  // MARK: Bytes
-
-  /// Where the bytes of a frame are. Everything that touches bytes comes through here.
-  @inline(__always)
-  private func pointer(to frame: Int) -> UnsafeMutableRawPointer { base + (frame << Int(Page.shift)) }
-
-  /// The bytes of a frame.
-  @inline(__always)
-  public func bytes(of frame: FrameNumber) -> UnsafeMutableRawPointer { pointer(to: index(frame)) }
-
-  /// Copies the bytes of one frame to another.
-  func copyFrame(from source: FrameNumber, to target: FrameNumber) {
-    bytes(of: target).copyMemory(from: bytes(of: source), byteCount: Int(Page.size))
-  }
-
-  /// `count` bytes at `address`; nil unless they lie in one frame that exists.
-  public func bytes(at address: PhysAddr, count: Int) -> UnsafeMutableRawBufferPointer? {
-    guard let frame = frame(of: address), count >= 0, count <= Int(Page.size - address.offsetInPage) else {
-      return nil
-    }
-    return UnsafeMutableRawBufferPointer(start: pointer(to: frame) + Int(address.offsetInPage), count: count)
-  }
-
-  private func frame(of address: PhysAddr) -> Int? {
-    let frame = address.raw >> Page.shift
-    return frame < UInt64(frameCount) ? Int(frame) : nil
-  }
-
-  /// Reads physical memory across frames; returns how many bytes exist.
-  public func read(_ address: PhysAddr, into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    eachPiece(address, buffer.count) { offset, piece, _ in
-      UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + piece.count])
-        .copyMemory(from: UnsafeRawBufferPointer(piece))
-    }
-  }
-
-  /// Writes physical memory across frames; returns how many bytes exist. A frame that is free may be
-  /// written, as a device with a stale translation would; its next owner gets it zeroed all the same.
-  public func write(_ address: PhysAddr, from bytes: UnsafeRawBufferPointer) -> Int {
-    eachPiece(address, bytes.count) { offset, piece, frame in
-      piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]))
-      if words[frame].load(ordering: .relaxed) == 0 {
-        flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed)
-      }
-    }
-  }
-
-  private func eachPiece(
-    _ address: PhysAddr, _ count: Int, _ body: (Int, UnsafeMutableRawBufferPointer, Int) -> Void
-  ) -> Int {
-    var done = 0
-    while done < count {
-      let (raw, overflow) = address.raw.addingReportingOverflow(UInt64(done))
-      let place = PhysAddr(raw)
-      let length = min(count - done, Int(Page.size - place.offsetInPage))
-      guard !overflow, let frame = frame(of: place), let piece = bytes(at: place, count: length) else {
-        break
-      }
-      body(done, piece, frame)
-      done += length
-    }
-    return done
   }
 
   // MARK: Totals

@@ -16,6 +16,11 @@ extension ProcessMemory {
         if (area.start | area.end | area.offset) & mask != 0 { broken.append("\(name) is misaligned") }
         lastEnd = max(lastEnd, area.end)
       }
+      if areas.reduce(0, { $0 + ($1.end > solidFrom ? $1.end - max($1.start, solidFrom) : 0) })
+        != Self.addressLimit - solidFrom
+      {
+        broken.append("there is a gap above 0x\(String(solidFrom, radix: 16))")
+      }
       table.forEachLeaf(0, .max) { first, leaf, indexes in
         for index in indexes where leaf[index].isPresent {
           if let reason = check(leaf[index], at: first + UInt64(index)) {

@@ -109,17 +109,20 @@ extension ProcessMemory {
     }
   }
 
-  /// The highest place for `length` bytes; 2 MiB and more are aligned to 2 MiB.
+  /// The highest place for `length` bytes; 2 MiB and more are aligned to 2 MiB. Address 0 is never chosen.
   private func findGap(_ length: UInt64) throws(Errno) -> UInt64 {
     let mask = (length >= Page.hugeSize ? Page.hugeSize : Page.size) - 1
-    var end = Self.addressLimit
-    for index in areas.indices.reversed() {
-      if end >= length, (end - length) & ~mask >= areas[index].end { return (end - length) & ~mask }
+    var index = firstArea(endingAfter: solidFrom)
+    if index < areas.count { solidFrom = min(solidFrom, areas[index].start) }
+    var end = solidFrom
+    while true {
+      let floor = index > 0 ? areas[index - 1].end : Page.size
+      if end >= length, (end - length) & ~mask >= floor { return (end - length) & ~mask }
+      guard index > 0 else { throw .ENOMEM("no gap is large enough", length) }
+      index -= 1
+      if floor == end, end == solidFrom { solidFrom = areas[index].start }
       end = areas[index].start
     }
-    // Address 0 is never chosen.
-    guard end >= length, (end - length) & ~mask > 0 else { throw .ENOMEM("no gap is large enough", length) }
-    return (end - length) & ~mask
   }
 
   // MARK: munmap, mprotect
@@ -142,6 +145,7 @@ extension ProcessMemory {
     let range = try isolate(start, end)
     let gone = Array(areas[range])
     areas.removeSubrange(range)
+    solidFrom = max(solidFrom, end)
     removeEntries(start >> Page.shift, (end >> Page.shift) - 1)
     return gone
   }
@@ -174,10 +178,9 @@ extension ProcessMemory {
   public func protect(_ address: UInt64, length: UInt64, mode: MapMode) throws(Errno) {
     guard address & Page.mask == 0 else { throw .EINVAL("not a range of pages", address, length) }
     guard length > 0 else { return }
-    guard length <= Self.addressLimit, address <= Self.addressLimit - length else {
-      throw .ENOMEM("outside of the address space", address, length)
-    }
-    let end = (address + length + Page.mask) & ~Page.mask
+    let (sum, overflow) = address.addingReportingOverflow(length)
+    guard !overflow, sum <= .max - Page.mask else { throw .ENOMEM("past the top", address, length) }
+    let end = (sum + Page.mask) & ~Page.mask
     try lock.withExclusive { () throws(Errno) in
       var place = address
       for index in try isolate(address, end) {

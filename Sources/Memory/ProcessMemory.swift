@@ -31,6 +31,8 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
   let table = PageTree()
   /// By address, not overlapping.
   var areas: [VirtualArea] = []
+  /// From here to the top there is no gap, so the search for one starts here.
+  var solidFrom = ProcessMemory.addressLimit
   let alive = Atomic<Bool>(true)
 
   public init(_ physical: PhysicalMemory) { self.physical = physical }

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import UAPI
+
+/// Runs recorded programs on a target and tells what each step did, in the words of the recordings: one line
+/// a step, with the result, the errno and every 32-bit word of the argument that the call changed.
+public final class RecordedReplay {
+  private static let area: UInt64 = 0x2000_0000_0000
+  private static let registerCount = 256
+
+  private let target: any IoctlTarget
+  /// Where the struct of an ioctl lies.
+  private let buffer: UInt64
+  private var registers = [UInt64](repeating: 0, count: registerCount)
+  private var descriptors: [Int32] = []
+  /// What the last successful call of the same kind returned at the same offset: a failed call leaves that in
+  /// its register, so that later steps stay plausible.
+  private var lastGood = [UInt64](repeating: 0, count: 4096)
+  private var lines: [String] = []
+
+  /// - Throws: ENOMEM when the target's process gets no memory.
+  public init(_ target: any IoctlTarget) throws(Errno) {
+    self.target = target
+    buffer = try target.userSpace.allocate(
+      length: UInt64(RecordedProgram.longestStruct), at: nil, mode: [.read, .write], huge: false)
+  }
+
+  /// Runs one program from its beginning; every descriptor that it opened is closed at its end.
+  ///
+  /// - Throws: what the target's memory throws; a step's own failure is its answer.
+  public func run(_ program: RecordedProgram) throws(Errno) -> [String] {
+    registers = [UInt64](repeating: 0, count: Self.registerCount)
+    lastGood = [UInt64](repeating: 0, count: 4096)
+    lines = []
+    _ = try target.userSpace.allocate(
+      length: UInt64(RecordedProgram.areaLength), at: Self.area, mode: [.read, .write, .shared], huge: false)
+    defer { closeAll() }
+    for step in program.steps { try perform(step) }
+    return lines
+  }
+
+  private func closeAll() {
+    for fd in descriptors.reversed() {
+      do throws(Errno) { try target.close(fd) } catch {
+        // A descriptor that the program closed under another number; nothing is left to close.
+      }
+    }
+    descriptors = []
+  }
+
+  private func value(_ operand: RecordedProgram.Operand) -> UInt64 {
+    switch operand {
+    case .constant(let value): value
+    case .area(let offset): Self.area &+ offset
+    case .register(let register): registers[register]
+    }
+  }
+
+  private func perform(_ step: RecordedProgram.Step) throws(Errno) {
+    switch step {
+    case .open(let register):
+      do throws(Errno) {
+        let fd = try target.open("/dev/iommu")
+        descriptors.append(fd)
+        registers[register] = UInt64(bitPattern: Int64(fd))
+        answer("open ok")
+      } catch {
+        registers[register] = .max
+        answer("open \(error.name)")
+      }
+    case .close(let register):
+      let fd = Int32(truncatingIfNeeded: registers[register])
+      descriptors.removeAll { $0 == fd }
+      do throws(Errno) {
+        try target.close(fd)
+        answer("close 0")
+      } catch { answer("close \(error.code)") }
+    case .fill(let at, let byte, let count):
+      try target.memory.write([UInt8](repeating: byte, count: count), at: value(at))
+    case .put(let at, let width, let what):
+      try target.memory.write(Self.bytes(value(what), width), at: value(at))
+    case .unmap(let at, let length):
+      try target.userSpace.unmap(value(at), length: length)
+    case .dump(let at, let count):
+      let bytes = try target.memory.bytes(at: value(at), count: count)
+      var text = "dump "
+      for byte in bytes {
+        if byte < 16 { text += "0" }
+        text += String(byte, radix: 16)
+      }
+      answer(text)
+    case .ioctl(let fd, let request, let size, let stores, let loads):
+      try ioctl(Int32(truncatingIfNeeded: value(fd)), request, size, stores, loads)
+    }
+  }
+
+  private func ioctl(
+    _ fd: Int32, _ request: UInt32, _ size: Int, _ stores: [RecordedProgram.Store],
+    _ loads: [RecordedProgram.Load]
+  ) throws(Errno) {
+    var before = [UInt8](repeating: 0, count: RecordedProgram.longestStruct)
+    if size >= 4 { Self.store(UInt64(size), 4, in: &before, at: 0) }
+    for store in stores { Self.store(value(store.value), store.width, in: &before, at: store.offset) }
+    try target.memory.write(before, at: buffer)
+
+    var result: Int32 = -1
+    var code: Int32 = 0
+    do throws(Errno) { result = try target.ioctl(fd, request, size > 0 ? buffer : 0) } catch {
+      code = error.code
+    }
+    var after = try target.memory.bytes(at: buffer, count: RecordedProgram.longestStruct)
+    var text = "ioctl \(String(request, radix: 16)) rc=\(result) errno=\(code)"
+    for load in loads {
+      var loaded = Self.load(load.width, from: after, at: load.offset)
+      let kind = Self.kind(request, after, load.offset)
+      if result < 0 { loaded = lastGood[kind] } else { lastGood[kind] = loaded }
+      registers[load.register] = loaded
+      guard load.isDescriptor else { continue }
+      if result >= 0 { descriptors.append(Int32(truncatingIfNeeded: loaded)) }
+      text += " fd"
+      Self.store(0, load.width, in: &after, at: load.offset)
+      Self.store(0, load.width, in: &before, at: load.offset)
+    }
+    for offset in stride(from: 0, to: size, by: 4) {
+      let (old, new) = (Self.load(4, from: before, at: offset), Self.load(4, from: after, at: offset))
+      if old != new { text += " +\(offset)=\(String(new, radix: 16))" }
+    }
+    answer(text)
+  }
+
+  private func answer(_ text: String) { lines.append("\(lines.count) \(text)") }
+
+  /// Calls of one kind: the command, for the selftest command its op, and the offset of the output.
+  private static func kind(_ request: UInt32, _ bytes: [UInt8], _ offset: Int) -> Int {
+    let op = request == 0x3BA0 ? Int(bytes[4]) * 67 : 0
+    return ((Int(request & 0x3F) << 6) ^ op ^ offset) % 4096
+  }
+
+  private static func bytes(_ value: UInt64, _ width: Int) -> [UInt8] {
+    (0..<width).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+  }
+
+  private static func store(_ value: UInt64, _ width: Int, in bytes: inout [UInt8], at offset: Int) {
+    for index in 0..<width where offset + index < bytes.count {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+    }
+  }
+
+  private static func load(_ width: Int, from bytes: [UInt8], at offset: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for index in 0..<width where offset + index < bytes.count {
+      value |= UInt64(bytes[offset + index]) << UInt64(8 * index)
+    }
+    return value
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Memory
+public import UAPI
+
+/// The model as a target: system calls made by one process of a machine.
+public final class ModelTarget: IoctlTarget {
+  public let machine: Machine
+  /// Who makes the calls; the bench can make it another one.
+  public internal(set) var process: Process
+
+  /// A target on a machine of its own, with one process.
+  public convenience init(_ configuration: Machine.Configuration = Machine.Configuration()) {
+    self.init(Machine(configuration))
+  }
+
+  /// A target on `machine`, as a new process.
+  public init(_ machine: Machine) {
+    self.machine = machine
+    process = machine.spawn()
+  }
+
+  deinit {
+    // What is open would otherwise outlive the machine's last user.
+    for process in machine.allProcesses { process.exit() }
+  }
+
+  public var kernel: KernelVersion { machine.kernel.version }
+  public var memory: any UserMemory { process.space }
+  public var userSpace: any UserSpace { ProcessUserSpace(process) }
+
+  public func open(_ path: String) throws(Errno) -> Int32 { try machine.open(path, by: process) }
+
+  public func close(_ fd: Int32) throws(Errno) { try process.files.close(fd) }
+
+  public func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
+    try process.files.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
+  }
+
+  public func read(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
+    try process.files.with(fd) { file throws(Errno) in try file.read(address, count, by: process) }
+  }
+
+  public func write(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
+    try process.files.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
+  }
+
+  public func poll(_ fd: Int32) throws(Errno) -> PollEvents { try process.files.with(fd) { $0.poll() } }
+
+  public func dup(_ fd: Int32) throws(Errno) -> Int32 { try process.files.dup(fd) }
+
+  public func mmap(_ fd: Int32, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno) -> UInt64 {
+    try process.mmap(fd, length: length, offset: offset, mode: flags)
+  }
+}

@@ -9,6 +9,25 @@ public import UAPI
 public protocol Domain: AnyObject, Sendable {
   /// Whose domain it is: a domain works only with devices of the same driver (`domain->owner`).
   var driver: any IOMMUDriver { get }
+
+  /// Who takes the page faults of devices on this domain; nil for a domain that cannot fault. Set once,
+  /// before the domain is attached to anything, and only stored by the domain.
+  var faultHandler: (any PageFaultHandler)? { get set }
+
+  /// Makes DMA without PASID of `device`, which is on `old`, go through this domain. Source: `attach_dev`.
+  ///
+  /// - Throws: EINVAL when this domain does not suit the device and another might, which includes a device
+  ///   of another driver; anything else is final. A failed call leaves the device on `old`.
+  func attach(_ device: Device, from old: (any Domain)?) throws(Errno)
+}
+
+/// A domain that can serve a single PASID of a device: `set_dev_pasid`.
+public protocol PASIDDomain: Domain {
+  /// Makes DMA of `device` with `pasid` go through this domain; `old` is nil when nothing was attached. To
+  /// the driver's blocked domain, this is a detach and cannot fail.
+  ///
+  /// - Throws: as `attach`.
+  func setPASID(_ pasid: UInt32, of device: Device, from old: (any Domain)?) throws(Errno)
 }
 
 /// What a mapping allows and how the bus treats it: IOMMU_READ, _WRITE, _CACHE, _MMIO.

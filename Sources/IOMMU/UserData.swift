@@ -79,4 +79,32 @@ public struct UserArray: Sendable {
     let head = try memory.bytes(at: place, count: Int(entryLength))
     return head + [UInt8](repeating: 0, count: kernelSize - Int(entryLength))
   }
+
+  /// Copies every entry before any of them acts; entry `i` is at `i * kernelSize`. Shorter entries are
+  /// extended with zeros and longer ones must end in zeros, so no length is wrong by itself.
+  /// Source: `iommu_copy_struct_from_full_user_array`.
+  ///
+  /// - Throws: EINVAL for another type or no entries, EFAULT, E2BIG.
+  public func copyAll(type expected: UInt32, kernelSize: Int) throws(Errno) -> [UInt8] {
+    guard type == expected else { throw .EINVAL("entries of another type", UInt64(type), UInt64(expected)) }
+    guard count > 0 else { throw .EINVAL("an array without entries") }
+    if Int(entryLength) == kernelSize {
+      return try memory.bytes(at: address, count: kernelSize * Int(count))
+    }
+    var all = [UInt8](repeating: 0, count: kernelSize * Int(count))
+    for index in 0..<Int(count) {
+      let place = address &+ UInt64(entryLength) &* UInt64(index)
+      var failure: Errno?
+      all.withUnsafeMutableBytes {
+        let entry = UnsafeMutableRawBufferPointer(rebasing: $0[index * kernelSize..<(index + 1) * kernelSize])
+        do throws(Errno) {
+          try ExtensibleStruct.copyIn(from: memory, at: place, userSize: Int(entryLength), into: entry)
+        } catch {
+          failure = error
+        }
+      }
+      if let failure { throw failure }
+    }
+    return all
+  }
 }

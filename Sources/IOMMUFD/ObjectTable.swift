@@ -117,6 +117,19 @@ public final class ObjectTable: @unchecked Sendable {
   /// Ends the use that `get` began. `iommufd_put_object`.
   public func put(_ object: Object) { object.endCall() }
 
+  /// A long-term reference on an object that may be on its way out; the caller must drop it.
+  /// `iommufd_try_inc_users`.
+  ///
+  /// - Returns: false when the table has let go of the object already.
+  func hold(_ object: Object) -> Bool {
+    lock.withLock {
+      guard Int(object.id) < slots.count, case .object(let there) = slots[Int(object.id)], there === object
+      else { return false }
+      object.addUser()
+      return true
+    }
+  }
+
   // MARK: Destruction
 
   /// IOMMU_DESTROY: only an object that nothing else refers to. `iommufd_object_remove` by ID.

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Seams
+public import UAPI
+
+/// One attachment of a domain to a group, for the RID or for a PASID: `struct iommu_attach_handle`. Whoever
+/// attaches makes a new one each time, and may subclass it to remember why.
+open class AttachHandle: @unchecked Sendable {
+  /// The domain that this handle attached; set by the group.
+  public internal(set) var domain: (any Domain)?
+  public init() {}
+}
+
+/// An IOMMU group: the smallest set of devices that can be isolated from the rest, `struct iommu_group`.
+///
+/// All members are always on one domain. A group that nobody owns is on its default domain; one that is
+/// owned is on the blocking domain until something is attached. `RID` is DMA without a PASID, key 0 of the
+/// handles.
+///
+///     unowned, default domain ── claim ──> owned, blocking domain <── detach ── owned, a user's domain
+///                             <─ release ─                        ── attach ──>    (replace: to another)
+///
+/// A change visits the members in order, and when one refuses, those before it are taken back.
+/// Source: `drivers/iommu/iommu.c`; reference devices-hwpt-viommu.md sections 1.2 and 2.8.
+public final class CoreGroup: @unchecked Sendable {
+  /// Unique among the groups of the machine; the lowest that was free.
+  public let id: Int
+  /// `group->mutex`: held over every call of a driver.
+  private let lock = Lock("iommu group")
+
+  private struct Member {
+    let device: Device
+    /// PCI resets that are going on; while there is one the device stays on the blocking domain.
+    var resets = 0
+    var isBlocked = false
+  }
+  private var memberList: [Member] = []
+
+  private var defaultDomain: (any Domain)?
+  private var blockingDomain: (any Domain)?
+  private var currentDomain: (any Domain)?
+  private var ownerToken: (any AnyObject)?
+  private var owners = 0
+  private var handles: [UInt32: AttachHandle] = [:]
+  private var recovering = 0
+
+  public init(id: Int) { self.id = id }
+
+  // MARK: Looking
+
+  public var members: [Device] { lock.withLock { memberList.map(\.device) } }
+  /// The domain that DMA without PASID goes through.
+  public var domain: (any Domain)? { lock.withLock { currentDomain } }
+  public var ownerCount: Int { lock.withLock { owners } }
+  public var owner: (any AnyObject)? { lock.withLock { ownerToken } }
+  /// Whether the group is where no DMA works.
+  public var isBlocked: Bool { lock.withLock { currentDomain != nil && currentDomain === blockingDomain } }
+  public var isOnDefaultDomain: Bool {
+    lock.withLock { currentDomain != nil && currentDomain === defaultDomain }
+  }
+  /// PASIDs with something attached, ascending; 0 is the RID.
+  public var attachedPASIDs: [UInt32] { lock.withLock { handles.keys.sorted() } }
+
+  /// What is attached at `pasid`. `iommu_attach_handle_get`.
+  public func handle(at pasid: UInt32) -> AttachHandle? { lock.withLock { handles[pasid] } }
+
+  /// Whether no member can raise another's interrupts. `iommu_group_has_isolated_msi`.
+  public var hasIsolatedMSI: Bool {
+    lock.withLock { memberList.allSatisfy { $0.device.capabilities.contains(.isolatedMSI) } }
+  }
+
+  // MARK: Members
+
+  /// Adds a device, which joins the domain that the group is on. `iommu_probe_device`.
+  ///
+  /// - Throws: what the driver refuses.
+  public func add(_ device: Device) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      guard let driver = device.driver else { throw .ENODEV("the device has no IOMMU") }
+      if defaultDomain == nil {
+        let domain = try driver.makeDefaultDomain(for: device)
+        defaultDomain = domain
+        currentDomain = domain
+      }
+      try currentDomain?.attach(device, from: nil)
+      memberList.append(Member(device: device))
+      device.group = self
+    }
+  }
+
+  /// Forgets a device that is gone. It keeps naming its group, for whoever still holds it.
+  public func remove(_ device: Device) {
+    lock.withLock { memberList.removeAll { $0.device === device } }
+  }
+
+  // MARK: Ownership
+
+  /// A kernel driver starts to use the DMA of a member. `iommu_device_use_default_domain`.
+  ///
+  /// - Throws: EBUSY when somebody else has the group.
+  public func claimForKernel() throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      if owners > 0, currentDomain !== defaultDomain || ownerToken != nil || !handles.isEmpty {
+        throw .EBUSY("the group's DMA is owned by user space", UInt64(id))
+      }
+      owners += 1
+    }
+  }
+
+  /// `iommu_device_unuse_default_domain`.
+  public func releaseFromKernel() {
+    lock.withLock { owners = max(0, owners - 1) }
+  }
+
+  /// Makes `token` the owner of the group's DMA, and blocks it; each member claims once.
+  /// `iommu_device_claim_dma_owner`.
+  ///
+  /// - Throws: EPERM when the owner is another, a kernel driver included; EBUSY when something is attached or
+  ///   a member is in reset; EINVAL when a member needs a one-to-one mapping; what allocating a blocking
+  ///   domain can.
+  public func claim(for token: any AnyObject) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      if owners > 0 {
+        guard ownerToken === token else {
+          throw .EPERM("the group's DMA has another owner", UInt64(id), UInt64(owners))
+        }
+        owners += 1
+        return
+      }
+      guard currentDomain == nil || currentDomain === defaultDomain, handles.isEmpty else {
+        throw .EBUSY("a domain is attached to the group", UInt64(id))
+      }
+      let blocking = try makeBlockingDomain()
+      try switchTo(blocking)
+      ownerToken = token
+      owners = 1
+    }
+  }
+
+  /// A member gives up its claim; with the last one the group returns to its default domain.
+  /// `iommu_device_release_dma_owner`.
+  public func release() {
+    lock.withLock {
+      if owners > 1 {
+        owners -= 1
+        return
+      }
+      owners = 0
+      ownerToken = nil
+      if let defaultDomain { switchAlways(to: defaultDomain) }
+    }
+  }
+
+  private func makeBlockingDomain() throws(Errno) -> any Domain {
+    if let blockingDomain { return blockingDomain }
+    guard let device = memberList.first?.device, let driver = device.driver else {
+      throw .ENODEV("the group has no device")
+    }
+    let domain: any Domain
+    if let blocked = driver.blockedDomain {
+      domain = blocked
+    } else {
+      domain = try driver.allocatePaging(for: device)
+    }
+    blockingDomain = domain
+    return domain
+  }
+
+  // MARK: The RID
+
+  /// Attaches `domain` to a group that has nothing attached. `iommu_attach_group_handle`.
+  ///
+  /// - Throws: EBUSY when something is; EINVAL for a domain of another driver; what `Domain.attach` throws.
+  public func attach(_ domain: any Domain, handle: AttachHandle) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      guard handles[0] == nil else { throw .EBUSY("the group has a domain attached", UInt64(id)) }
+      guard
+        currentDomain == nil || currentDomain === defaultDomain || currentDomain === blockingDomain
+      else { throw .EBUSY("the group is on a domain of its own", UInt64(id)) }
+      guard let driver = memberList.first?.device.driver, Self.suits(driver, domain) else {
+        throw .EINVAL("the domain belongs to another IOMMU driver")
+      }
+      try switchTo(domain)
+      handle.domain = domain
+      handles[0] = handle
+    }
+  }
+
+  /// Moves a group from one domain to another, without a moment in between. Unlike `attach` it asks nothing
+  /// but the new domain whether it suits. `iommu_replace_group_handle`.
+  ///
+  /// - Throws: EBUSY while a member is in reset; what `Domain.attach` throws. The old domain stays then.
+  public func replace(with domain: any Domain, handle: AttachHandle) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      try switchTo(domain)
+      handle.domain = domain
+      handles[0] = handle
+    }
+  }
+
+  /// Back to the blocking domain, or to the default one if nobody owns the group.
+  /// `iommu_detach_group_handle`.
+  public func detach() {
+    lock.withLock {
+      if let core = owners > 0 && ownerToken != nil ? blockingDomain : defaultDomain {
+        switchAlways(to: core)
+      }
+      handles[0] = nil
+    }
+  }
+
+  private static func suits(_ driver: any IOMMUDriver, _ domain: any Domain) -> Bool {
+    domain.driver === driver || domain === driver.blockedDomain
+  }
+
+  /// Puts all members on `domain`, or none. `__iommu_group_set_domain`.
+  private func switchTo(_ domain: any Domain) throws(Errno) {
+    guard currentDomain !== domain else { return }
+    guard recovering == 0 else { throw .EBUSY("a device of the group is in reset", UInt64(id)) }
+    for (index, member) in memberList.enumerated() where !member.isBlocked {
+      do throws(Errno) {
+        try put(member.device, on: domain)
+      } catch {
+        for earlier in memberList[..<index] where !earlier.isBlocked {
+          if let currentDomain { try? currentDomain.attach(earlier.device, from: domain) }
+        }
+        throw error
+      }
+    }
+    currentDomain = domain
+  }
+
+  private func put(_ device: Device, on domain: any Domain) throws(Errno) {
+    let blocks = domain === blockingDomain || domain === device.driver?.blockedDomain
+    if blocks, device.requiresDirectMapping {
+      throw .EINVAL("firmware wants a one-to-one mapping for the device, and blocking would take it away")
+    }
+    try domain.attach(device, from: currentDomain)
+  }
+
+  /// A switch that must succeed, to a domain that served the members before.
+  private func switchAlways(to domain: any Domain) {
+    guard currentDomain !== domain else { return }
+    for member in memberList where !member.isBlocked { try? domain.attach(member.device, from: currentDomain) }
+    currentDomain = domain
+  }
+
+  // MARK: PASIDs
+
+  /// Attaches `domain` to `pasid` of the group. `iommu_attach_device_pasid`.
+  ///
+  /// - Throws: EOPNOTSUPP when the driver has no PASIDs; EINVAL for another driver's domain, PASID 0, or a
+  ///   PASID that a member cannot send; EBUSY when the PASID is taken or a member is in reset; what
+  ///   `PASIDDomain.setPASID` throws.
+  public func attach(_ domain: any Domain, pasid: UInt32, of device: Device, handle: AttachHandle)
+    throws(Errno)
+  {
+    guard let driver = device.driver else { throw .ENODEV("the device has no group") }
+    guard let target = domain as? any PASIDDomain, driver.blockedDomain is any PASIDDomain else {
+      throw .EOPNOTSUPP("the IOMMU driver attaches no PASIDs")
+    }
+    guard Self.suits(driver, domain), pasid != 0 else {
+      throw .EINVAL("the domain belongs to another IOMMU driver, or the PASID is 0", UInt64(pasid))
+    }
+    try lock.withLock { () throws(Errno) in
+      guard recovering == 0 else { throw .EBUSY("a device of the group is in reset", UInt64(id)) }
+      for member in memberList where member.device.maxPASIDs > 0 && pasid >= member.device.maxPASIDs {
+        throw .EINVAL("the PASID is out of range", UInt64(pasid), UInt64(member.device.maxPASIDs))
+      }
+      guard handles[pasid] == nil else { throw .EBUSY("the PASID has a domain attached", UInt64(pasid)) }
+      try setPASID(pasid, to: target, from: nil)
+      handle.domain = domain
+      handles[pasid] = handle
+    }
+  }
+
+  /// Moves `pasid` to another domain. `iommu_replace_device_pasid`.
+  ///
+  /// - Throws: EOPNOTSUPP, EINVAL also when nothing is attached, EBUSY; what `setPASID` throws, and then the
+  ///   PASID is on its old domain.
+  public func replace(with domain: any Domain, pasid: UInt32, of device: Device, handle: AttachHandle)
+    throws(Errno)
+  {
+    guard let driver = device.driver else { throw .ENODEV("the device has no group") }
+    guard let target = domain as? any PASIDDomain else {
+      throw .EOPNOTSUPP("the IOMMU driver attaches no PASIDs")
+    }
+    guard Self.suits(driver, domain), pasid != 0 else {
+      throw .EINVAL("the domain belongs to another IOMMU driver, or the PASID is 0", UInt64(pasid))
+    }
+    try lock.withLock { () throws(Errno) in
+      guard recovering == 0 else { throw .EBUSY("a device of the group is in reset", UInt64(id)) }
+      guard let current = handles[pasid] else {
+        throw .EINVAL("nothing is attached at the PASID", UInt64(pasid))
+      }
+      if current.domain !== domain { try setPASID(pasid, to: target, from: current.domain) }
+      handle.domain = domain
+      handles[pasid] = handle
+    }
+  }
+
+  /// `iommu_detach_device_pasid`.
+  public func detach(pasid: UInt32) {
+    lock.withLock {
+      guard let current = handles.removeValue(forKey: pasid) else { return }
+      for member in memberList where !member.isBlocked {
+        Self.block(pasid, of: member.device, from: current.domain)
+      }
+    }
+  }
+
+  /// Sets all members with PASIDs, or none. `__iommu_set_group_pasid`.
+  private func setPASID(_ pasid: UInt32, to domain: any PASIDDomain, from old: (any Domain)?) throws(Errno) {
+    for (index, member) in memberList.enumerated() where member.device.maxPASIDs > 0 {
+      do throws(Errno) {
+        try domain.setPASID(pasid, of: member.device, from: old)
+      } catch {
+        for earlier in memberList[..<index] where earlier.device.maxPASIDs > 0 {
+          let before = old as? any PASIDDomain
+          if before == nil || (try? before?.setPASID(pasid, of: earlier.device, from: domain)) == nil {
+            Self.block(pasid, of: earlier.device, from: domain)
+          }
+        }
+        throw error
+      }
+    }
+  }
+
+  private static func block(_ pasid: UInt32, of device: Device, from old: (any Domain)?) {
+    guard device.maxPASIDs > 0, let blocked = device.driver?.blockedDomain as? any PASIDDomain else { return }
+    try? blocked.setPASID(pasid, of: device, from: old)
+  }
+
+  // MARK: Reset
+
+  /// A PCI function is about to be reset: until `finishReset` it is blocked, and attaching anything to its
+  /// group is EBUSY. Nests. `pci_dev_reset_iommu_prepare`.
+  ///
+  /// - Throws: what the driver refuses.
+  public func prepareReset(of device: Device) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      guard device.capabilities.contains(.ats),
+        let index = memberList.firstIndex(where: { $0.device === device })
+      else { return }
+      memberList[index].resets += 1
+      guard memberList[index].resets == 1 else { return }
+      do throws(Errno) {
+        let blocking = try makeBlockingDomain()
+        if currentDomain !== blocking { try blocking.attach(device, from: currentDomain) }
+      } catch {
+        memberList[index].resets = 0
+        throw error
+      }
+      memberList[index].isBlocked = true
+      for pasid in handles.keys.sorted() where pasid != 0 {
+        Self.block(pasid, of: device, from: handles[pasid]?.domain)
+      }
+      recovering += 1
+    }
+  }
+
+  /// The reset is over: the device joins its group's domains again. `pci_dev_reset_iommu_done`.
+  public func finishReset(of device: Device) {
+    lock.withLock {
+      guard let index = memberList.firstIndex(where: { $0.device === device }), memberList[index].resets > 0
+      else { return }
+      memberList[index].resets -= 1
+      guard memberList[index].resets == 0 else { return }
+      if let currentDomain, currentDomain !== blockingDomain {
+        try? currentDomain.attach(device, from: blockingDomain)
+      }
+      memberList[index].isBlocked = false
+      for pasid in handles.keys.sorted() where pasid != 0 && device.maxPASIDs > 0 {
+        let domain = handles[pasid]?.domain as? any PASIDDomain
+        try? domain?.setPASID(pasid, of: device, from: blockingDomain)
+      }
+      recovering -= 1
+    }
+  }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
+public import IOMMU
+internal import Memory
+internal import Seams
+public import UAPI
+
+/// A queue of page faults that user space reads and answers: `struct iommufd_fault`.
+///
+///     device ──> deliver ── read ──> response[cookie] ── write ──> answered
+///                   │                      │
+///                   └── detach, replace, destroy: answered "invalid"
+///
+/// A group is in exactly one of the two, whole. Several HWPTs may share a queue.
+/// Source: `drivers/iommu/iommufd/eventq.c`; reference devices-hwpt-viommu.md section 4.
+public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
+  /// `fault->mutex`: readers, writers and automatic answers, one at a time. Outside `deliverLock`.
+  private let lock = Lock("fault")
+  private let deliverLock = Lock("fault deliver")
+  /// Arrived and not read, in order. Guarded by `deliverLock`.
+  private var deliver: [FaultGroup] = []
+  /// Read and not answered; the index is the cookie less 1. Guarded by `lock`.
+  private var outstanding: [FaultGroup?] = []
+  /// Guarded by `deliverLock`.
+  private var isOpen = false
+
+  init(in context: Context) { super.init(.fault, in: context) }
+
+  public override var externalUsers: Int { deliverLock.withLock { isOpen ? 1 : 0 } }
+
+  public override var details: [(name: String, value: Fact)] {
+    [
+      ("queued", .number(UInt64(queued.count))),
+      ("cookies", .list(unanswered.map { .number(UInt64($0.cookie)) })),
+      ("open", .flag(externalUsers > 0)),
+    ]
+  }
+
+  /// Groups that wait to be read.
+  public var queued: [FaultGroup] { deliverLock.withLock { deliver } }
+  /// Groups that wait to be answered, by cookie, ascending.
+  public var unanswered: [(cookie: UInt32, group: FaultGroup)] {
+    lock.withLock {
+      outstanding.enumerated().compactMap { index, group in group.map { (UInt32(index) + 1, $0) } }
+    }
+  }
+
+  /// The file appears, or is closed.
+  func setOpen(_ open: Bool) {
+    deliverLock.withLock { isOpen = open }
+    if open { addUser() } else { dropUser() }
+  }
+
+  /// Takes a group over from the core. `iommufd_fault_iopf_handler`.
+  public func handle(_ group: FaultGroup) throws(Errno) {
+    group.dequeue()
+    deliverLock.withLock { deliver.append(group) }
+  }
+
+  /// Answers "invalid" to everything that came through an attachment that is gone.
+  /// `iommufd_auto_response_faults`.
+  func answerAll(of handle: AttachHandle) {
+    lock.withLock {
+      let unread = deliverLock.withLock { () -> [FaultGroup] in
+        defer { deliver.removeAll { $0.handle === handle } }
+        return deliver.filter { $0.handle === handle }
+      }
+      for group in unread { group.respond(.invalid) }
+      for index in outstanding.indices {
+        guard let group = outstanding[index], group.handle === handle else { continue }
+        outstanding[index] = nil
+        group.respond(.invalid)
+      }
+    }
+  }
+
+  /// `iommufd_fault_destroy`.
+  public override func destroy() {
+    for group in deliverLock.withLock({ () -> [FaultGroup] in
+      defer { deliver = [] }
+      return deliver
+    }) { group.respond(.invalid) }
+    for case let group? in outstanding { group.respond(.invalid) }
+    outstanding = []
+  }
+
+  // MARK: read and write
+
+  private static let recordSize = 40
+  private static let responseSize = 8
+
+  /// Delivers whole groups while they fit; never waits. `iommufd_fault_fops_read`.
+  ///
+  /// - Returns: bytes; 0 when nothing is queued.
+  /// - Throws: ESPIPE unless `count` is a multiple of a record; EINVAL when the first group does not fit;
+  ///   EFAULT when it cannot be copied, and ENOMEM.
+  func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
+    guard count % Self.recordSize == 0 else { throw .ESPIPE("count is not a multiple of 40", UInt64(count)) }
+    return try lock.withLock { () throws(Errno) -> Int in
+      var done = 0
+      while let group = takeFirst() {
+        guard group.requests.count * Self.recordSize <= count - done, done < count else {
+          putBack(group)
+          if done == 0 {
+            throw .EINVAL("the first group does not fit", UInt64(group.requests.count), UInt64(count))
+          }
+          break
+        }
+        do throws(Errno) {
+          done += try deliver(group, at: address &+ UInt64(done), to: task)
+        } catch {
+          putBack(group)
+          if done == 0 { throw error }
+          break
+        }
+      }
+      return done
+    }
+  }
+
+  private func takeFirst() -> FaultGroup? {
+    deliverLock.withLock { deliver.isEmpty ? nil : deliver.removeFirst() }
+  }
+
+  private func putBack(_ group: FaultGroup) { deliverLock.withLock { deliver.insert(group, at: 0) } }
+
+  /// Copies a group out under a new cookie, the lowest that is free.
+  private func deliver(_ group: FaultGroup, at address: UInt64, to task: any CallingTask) throws(Errno) -> Int
+  {
+    try context.kernel.failures.pass(.allocation)
+    let index = outstanding.firstIndex { $0 == nil } ?? outstanding.count
+    let device = (group.handle as? DeviceHandle)?.device.id ?? 0
+    var position = address
+    for request in group.requests {
+      try task.memory.write(Self.record(request, device, cookie: UInt32(index) + 1), at: position)
+      position &+= UInt64(Self.recordSize)
+    }
+    if index == outstanding.count { outstanding.append(group) } else { outstanding[index] = group }
+    return group.requests.count * Self.recordSize
+  }
+
+  /// `struct iommu_hwpt_pgfault`.
+  private static func record(_ request: PageRequest, _ device: UInt32, cookie: UInt32) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(recordSize)
+    func put(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value.littleEndian) { bytes += $0 } }
+    put(request.flags.rawValue)
+    put(device)
+    put(request.pasid)
+    put(request.groupID)
+    put(request.permissions)
+    put(UInt32(0))
+    put(request.address)
+    put(UInt32(0))
+    put(cookie)
+    return bytes
+  }
+
+  /// Answers groups by cookie. `iommufd_fault_fops_write`.
+  ///
+  /// - Returns: bytes of the responses before the first that is wrong.
+  /// - Throws: ESPIPE unless `count` is a multiple of a response; what is wrong with the first: EFAULT, EINVAL.
+  func write(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
+    guard count % Self.responseSize == 0 else { throw .ESPIPE("count is not a multiple of 8", UInt64(count)) }
+    return try lock.withLock { () throws(Errno) -> Int in
+      var done = 0
+      while done < count {
+        do throws(Errno) {
+          try answer(at: address &+ UInt64(done), from: task)
+        } catch {
+          if done == 0 { throw error }
+          break
+        }
+        done += Self.responseSize
+      }
+      return done
+    }
+  }
+
+  private func answer(at address: UInt64, from task: any CallingTask) throws(Errno) {
+    let response = try task.memory.load(UInt64.self, at: address)
+    let cookie = UInt32(truncatingIfNeeded: response)
+    let code = UInt32(truncatingIfNeeded: response >> 32)
+    guard let answer = PageResponse(rawValue: code), answer != .failure else {
+      throw .EINVAL("no such response code", UInt64(code))
+    }
+    guard cookie > 0, Int(cookie) <= outstanding.count, let group = outstanding[Int(cookie) - 1] else {
+      throw .EINVAL("no group with this cookie waits for an answer", UInt64(cookie))
+    }
+    outstanding[Int(cookie) - 1] = nil
+    group.respond(answer)
+  }
+}
+
+/// The file of a fault queue. It keeps the queue busy and the context open.
+final class FaultQueueFile: OpenFile, @unchecked Sendable {
+  private let queue: FaultQueue
+  private let contextFile: ContextFile
+
+  init(_ queue: FaultQueue) {
+    self.queue = queue
+    contextFile = queue.context.file
+    super.init()
+    queue.setOpen(true)
+    contextFile.retainFile()
+  }
+
+  override var name: String { "anon_inode:[iommufd-pgfault]" }
+
+  override func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
+    try queue.read(address, count, by: task)
+  }
+
+  override func write(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
+    try queue.write(address, count, by: task)
+  }
+
+  override func poll() -> PollEvents { queue.queued.isEmpty ? .output : [.output, .input, .readNormal] }
+
+  override func release() {
+    queue.setOpen(false)
+    contextFile.releaseFile()
+  }
+}
+
+extension Command {
+  /// Gives the caller a descriptor for `file` and answers with `respond`; on failure neither remains.
+  ///
+  /// - Throws: EMFILE, and what `respond` throws.
+  func install(_ file: OpenFile, _ respond: (Int32) throws(Errno) -> Void) throws(Errno) {
+    let descriptor: Int32
+    do { descriptor = try task.files.install(file) } catch {
+      file.releaseFile()
+      throw error
+    }
+    do { try respond(descriptor) } catch {
+      try? task.files.close(descriptor)
+      throw error
+    }
+  }
+
+  /// IOMMU_FAULT_QUEUE_ALLOC. Source: `iommufd_fault_alloc`; reference uapi.md section 3.6.
+  ///
+  /// - Throws: EOPNOTSUPP, ENOMEM, EMFILE, EFAULT.
+  func faultQueueAlloc() throws(Errno) -> Int32 {
+    guard self[Layout.FaultQueueAlloc.flags] == 0 else {
+      throw .EOPNOTSUPP("flags is not 0", UInt64(self[Layout.FaultQueueAlloc.flags]))
+    }
+    try context.create(FaultQueue(in: context)) { queue throws(Errno) in
+      try context.kernel.failures.pass(.allocation)
+      try install(FaultQueueFile(queue)) { descriptor throws(Errno) in
+        self[Layout.FaultQueueAlloc.outFaultID] = queue.id
+        self[Layout.FaultQueueAlloc.outFaultFD] = UInt32(bitPattern: descriptor)
+        try respond()
+      }
+    }
+    return 0
+  }
+}

@@ -4,7 +4,9 @@ import Machine
 import UAPI
 
 /// A program that makes requests, for tests: structs are built from the table's rows, fields by name.
-final class Caller {
+///
+/// One thread uses one caller; `sibling` makes another one for another thread of the same program.
+final class Caller: @unchecked Sendable {
   let target: ModelTarget
   let bench: ModelBench
   let fd: Int32
@@ -19,6 +21,17 @@ final class Caller {
       length: Self.arenaLength, at: nil, mode: [.read, .write], huge: false)
     fd = try target.open("/dev/iommu")
   }
+
+  private init(_ target: ModelTarget, _ bench: ModelBench, fd: Int32) throws {
+    self.target = target
+    self.bench = bench
+    self.fd = fd
+    arena = try target.userSpace.allocate(
+      length: Self.arenaLength, at: nil, mode: [.read, .write], huge: false)
+  }
+
+  /// A caller for another thread: the same process and descriptor, structs of its own.
+  func sibling() throws -> Caller { try Caller(target, bench, fd: fd) }
 
   /// The answer to one request.
   struct Answer {

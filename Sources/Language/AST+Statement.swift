@@ -108,7 +108,8 @@ public struct Command: Sendable {
   public func operands(after count: Int) -> [Operand] {
     if count >= words.count { return operands }
     let extra = words[max(0, count)...].map { word in
-      Operand(.positional(Expression(.word(word.text), span: word.span)), span: word.span)
+      let kind: Expression.Kind = word.text == Keywords.Inner.max.rawValue ? .max : .word(word.text)
+      return Operand(.positional(Expression(kind, span: word.span)), span: word.span)
     }
     return extra + operands
   }

@@ -10,7 +10,9 @@ enum UTF8Reader {
     var length: Int
   }
 
-  static func step(_ bytes: [UInt8], at index: Int, end: Int) -> Step {
+  /// Reads at `index`, which must be less than `end`; reads nothing at or beyond `end`.
+  static func step<Bytes: RandomAccessCollection>(_ bytes: Bytes, at index: Int, end: Int) -> Step
+  where Bytes.Element == UInt8, Bytes.Index == Int {
     let first = bytes[index]
     if first < 0x80 { return Step(scalar: UInt32(first), length: 1) }
     let length: Int

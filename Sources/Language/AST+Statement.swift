@@ -123,7 +123,7 @@ public struct Operand: Sendable {
     /// `key=value`. A key occurs once in a command.
     case named(Name, Expression)
     /// `0x1000 = value`, only in records: an entry of a table.
-    case mapped(Expression, Expression)
+    indirect case mapped(Expression, Expression)
   }
   public var kind: Kind
   public var span: Span

@@ -7,6 +7,23 @@ public enum Keywords {
     case expect, test, section, `for`, def, `if`, include, export, param, `defer`, require, xfail, iofd
   }
 
+  /// The keyword a packed word is.
+  static func statement(_ word: PackedWord) -> Statement? {
+    for entry in packedStatements where entry.word == word { return entry.statement }
+    return nil
+  }
+
+  /// The reserved word a packed word is.
+  static func reserved(_ word: PackedWord) -> (word: String, meaning: String)? {
+    for index in 0..<packedReserved.count where packedReserved[index] == word { return reserved[index] }
+    return nil
+  }
+
+  private static let packedStatements = Statement.allCases.map {
+    (word: PackedWord($0.rawValue.utf8), statement: $0)
+  }
+  private static let packedReserved = reserved.map { PackedWord($0.word.utf8) }
+
   /// Words that begin a statement in a later version of the language, and what they will do.
   public static let reserved: [(word: String, meaning: String)] = [
     ("thread", "statements that run beside the others"),
@@ -51,5 +68,21 @@ public enum Keywords {
     case "ok", "blocked", "unfinished", "EIO", "EDOM": true
     default: word.utf8.count >= 5 && looksLikeErrno(word)
     }
+  }
+}
+
+/// A word of up to sixteen bytes as one number, so that looking it up costs a few comparisons and no
+/// string; longer words are all alike and equal no keyword.
+struct PackedWord: Hashable {
+  private let raw: UInt128
+
+  init(_ bytes: some Collection<UInt8>) {
+    guard bytes.count <= 16 else {
+      raw = 0
+      return
+    }
+    var packed: UInt128 = 0
+    for byte in bytes { packed = packed << 8 | UInt128(byte) }
+    raw = packed
   }
 }

@@ -31,9 +31,7 @@ extension Parser {
       throw error(.expectedName, "expected the name of a procedure, found \(describedToken)")
     }
     let name = Name(text(token), span: token.span)
-    if Keywords.Statement(rawValue: name.text) != nil
-      || Keywords.reserved.contains(where: { $0.word == name.text })
-    {
+    if Keywords.statement(packedWord) != nil || Keywords.reserved(packedWord) != nil {
       throw error(.badName, "'\(name.text)' begins a statement and cannot name a procedure")
     }
     advance()
@@ -72,7 +70,7 @@ extension Parser {
       arms.append(ConditionalStatement.Arm(condition: condition, body: body))
       guard isWord(.else) else { return ConditionalStatement(arms: arms, otherwise: nil) }
       advance()
-      if token.kind == .word && text(token) == Keywords.Statement.if.rawValue {
+      if isWord(token, Keywords.Statement.if.rawValue) {
         advance()
         continue
       }
@@ -154,13 +152,15 @@ extension Parser {
 
   /// The word that begins this line is no keyword, but one slip away from one that takes a block, and the
   /// line opens a block.
-  func isNearBlock(_ word: String) -> Bool {
-    guard next.kind == .string || next.kind == .word, lineOpensBlock else { return false }
-    return Self.blockWords.contains { Suggest.distance(Array(word.utf8), Array($0.utf8)) == 1 }
+  var isNearBlock: Bool {
+    guard next.kind == .string || next.kind == .word, token.length <= 6, lineOpensBlock else { return false }
+    let word = Array(text(token).utf8)
+    return Self.blockWords.contains { Suggest.distance(word, Array($0.utf8)) == 1 }
   }
 
   /// Reports the misspelled word and reads its block, so that what is inside is checked too.
-  mutating func refuseMisspelledBlock(_ word: String, in context: Context) throws(Recover) -> Never {
+  mutating func refuseMisspelledBlock(in context: Context) throws(Recover) -> Never {
+    let word = text(token)
     sink.report(
       .unknownBlock, token.span, "no statement '\(word)' takes a block",
       help: [Suggest.help(for: word, in: Self.blockWords)].compactMap { $0 }

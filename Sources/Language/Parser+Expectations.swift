@@ -49,10 +49,8 @@ extension Parser {
   private var beginsOutcome: Bool {
     guard token.kind == .word, !beginsPath, !isWord(.none), !isWord(.max) else { return false }
     if nextIsAdjacent && (next.kind == .leftParen || next.kind == .colon) { return false }
-    let word = text(token)
-    if Keywords.looksLikeErrno(word) || Keywords.outcomes.contains(word) { return true }
     // Flags are written in capitals; a word in small letters can only be meant as an outcome.
-    return word.utf8.first.map { $0 >= UInt8(ascii: "a") } ?? false
+    return source.bytes[Int(token.offset)] >= UInt8(ascii: "a") || Keywords.looksLikeErrno(text(token))
   }
 
   private mutating func parseAlternatives() throws(Recover) -> [Expectation.Alternative] {
@@ -70,28 +68,32 @@ extension Parser {
   }
 
   private mutating func parseOutcome() throws(Recover) -> Outcome {
-    let known = "an outcome is an errno, or " + Keywords.outcomes.joined(separator: ", ")
     guard token.kind == .word else {
-      throw error(.unknownOutcome, "expected an outcome, found \(describedToken)", help: [known])
+      throw error(
+        .unknownOutcome, "expected an outcome, found \(describedToken)", help: [Self.knownOutcomes])
     }
     let word = text(token)
     let outcome: Outcome
-    if word == Keywords.outcomes[0] {
+    if Keywords.looksLikeErrno(word) {
+      outcome = .errno(word)
+    } else if word == Keywords.outcomes[0] {
       outcome = .ok
     } else if let kind = Outcome.Class(rawValue: word) {
       outcome = .kind(kind)
-    } else if Keywords.looksLikeErrno(word) {
-      outcome = .errno(word)
     } else {
       let upper = word.uppercased()
       let help =
         Suggest.help(for: word, in: Keywords.outcomes)
         ?? (Keywords.looksLikeErrno(upper) ? "an errno is written in capitals: \(upper)" : nil)
-      throw error(.unknownOutcome, "'\(word)' is not an outcome", help: [help].compactMap { $0 } + [known])
+      throw error(
+        .unknownOutcome, "'\(word)' is not an outcome", help: [help].compactMap { $0 } + [Self.knownOutcomes])
     }
     advance()
     return outcome
   }
+
+  private static let knownOutcomes =
+    "an outcome is an errno, or " + Keywords.outcomes.joined(separator: ", ")
 
   // MARK: Checks
 
@@ -102,8 +104,7 @@ extension Parser {
     case .equal, .notEqual, .less, .lessEqual, .greater, .greaterEqual, .tilde: return true
     case .dot, .leftBracket: return nextIsAdjacent
     case .word:
-      let word = text(next)
-      return word == Comparison.within.rawValue || word == Comparison.has.rawValue
+      return isWord(next, Comparison.within.rawValue) || isWord(next, Comparison.has.rawValue)
     default: return false
     }
   }

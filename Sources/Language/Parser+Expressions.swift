@@ -220,7 +220,7 @@ extension Parser {
     default: return try parsePrimary()
     }
     let start = token
-    if next.kind == .word && nextIsAdjacent || next.kind == .minus && nextIsAdjacent {
+    if sign == .negate && nextIsAdjacent && (next.kind == .word || next.kind == .minus) {
       throw error(
         .leadingDash, Span(start.offset, next.end), "options have no leading dashes",
         help: ["write the option as a word, or as key=value"])
@@ -334,8 +334,9 @@ extension Parser {
       let value = try nested { (parser) throws(Recover) in try parser.parsePrimary() }
       return Expression(.reference(kind, value), span: name.span.joined(value.span))
     }
+    let isMax = isWord(.max)
     advance()
-    return Expression(name.text == Keywords.Inner.max.rawValue ? .max : .word(name.text), span: name.span)
+    return Expression(isMax ? .max : .word(name.text), span: name.span)
   }
 
   /// `(a, key=b)` behind the name of a function.
@@ -424,7 +425,11 @@ extension Parser {
     guard token.kind == .equal else { return Operand(.positional(value), span: value.span) }
     advance()
     let target = try parseValue(.spaces)
-    return Operand(.mapped(value, target), span: value.span.joined(target.span))
+    let span = value.span.joined(target.span)
+    if case .word(let word) = value.kind {
+      return Operand(.named(Name(word, span: value.span), target), span: span)
+    }
+    return Operand(.mapped(value, target), span: span)
   }
 
   /// `key=value` between spaces; the current token is the key and the next one `=`.
@@ -443,15 +448,27 @@ extension Parser {
 
   /// Refuses a key that occurs twice.
   mutating func checkKeys(_ operands: [Operand]) throws(Recover) {
+    if operands.count < 2 { return }
     var seen: [String: Span] = [:]
-    for operand in operands {
-      guard case .named(let key, _) = operand.kind else { continue }
-      if let first = seen[key.text] {
+    // A handful of keys is compared faster than it is hashed.
+    let few = operands.count <= 8
+    for index in operands.indices {
+      guard case .named(let key, _) = operands[index].kind else { continue }
+      let first = few ? Self.span(of: key.text, in: operands[..<index]) : seen[key.text]
+      if let first {
         throw error(
           .repeatedName, key.span, "'\(key.text)' is given twice",
           notes: [Diagnostic.Note("the first one is here", in: source, at: first)])
       }
-      seen[key.text] = key.span
+      if !few { seen[key.text] = key.span }
     }
+  }
+
+  /// Where a key is given.
+  private static func span(of key: String, in operands: ArraySlice<Operand>) -> Span? {
+    for operand in operands {
+      if case .named(let name, _) = operand.kind, name.text == key { return name.span }
+    }
+    return nil
   }
 }

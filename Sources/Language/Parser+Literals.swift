@@ -32,7 +32,7 @@ extension Parser {
       }
       digits = digits.dropFirst()
     }
-    let written = excerpt(token.span)
+    var written: String { excerpt(token.span) }
     guard count > 0 else {
       throw error(.malformedNumber, "'\(written)' has no digits")
     }
@@ -44,8 +44,12 @@ extension Parser {
     if bytes.last == UInt8(ascii: "_") {
       throw error(.malformedNumber, "'_' stands between digits, not at the end of '\(written)'")
     }
-    let tooLarge = "'\(written)' does not fit in 64 bits"
+    var tooLarge: String { "'\(written)' does not fit in 64 bits" }
     if overflow { throw error(.numberTooLarge, tooLarge) }
+    if digits.isEmpty {
+      advance()
+      return .number(NumberLiteral(value, radix: radix))
+    }
     let suffix = String(decoding: digits, as: UTF8.self)
     if let unit = DurationLiteral.Unit(rawValue: suffix), radix == .decimal {
       let (nanoseconds, overflow) = value.multipliedReportingOverflow(by: unit.nanoseconds)
@@ -53,7 +57,7 @@ extension Parser {
       advance()
       return .duration(DurationLiteral(nanoseconds: nanoseconds, unit: unit))
     }
-    guard let unit = Self.unit(suffix) else { throw badSuffix(suffix, written) }
+    guard let unit = Self.unit(suffix) else { throw badSuffix(suffix) }
     let (scaled, high) = value.multipliedReportingOverflow(by: 1 << UInt64(unit.scaleLg2))
     if high { throw error(.numberTooLarge, tooLarge) }
     advance()
@@ -71,14 +75,13 @@ extension Parser {
 
   /// `K` and `KiB` alike; nil for anything else.
   private static func unit(_ suffix: String) -> NumberLiteral.Unit? {
-    if suffix.isEmpty { return .one }
     if suffix.utf8.count == 3 && suffix.hasSuffix("iB"), let first = suffix.first {
       return NumberLiteral.Unit(rawValue: String(first))
     }
     return NumberLiteral.Unit(rawValue: suffix)
   }
 
-  private mutating func badSuffix(_ suffix: String, _ written: String) -> Recover {
+  private mutating func badSuffix(_ suffix: String) -> Recover {
     let first = suffix.prefix(1).uppercased()
     if suffix.utf8.count <= 3, suffix.lowercased() != first.lowercased() + "ib" || suffix != first + "iB",
       NumberLiteral.Unit(rawValue: first) != nil, suffix.count == 1 || suffix.lowercased().hasSuffix("b")
@@ -91,7 +94,7 @@ extension Parser {
       suffix.utf8.allSatisfy({ Self.digit($0) != nil })
     {
       return error(
-        .malformedNumber, "'\(written)' has a digit that its base does not have",
+        .malformedNumber, "'\(excerpt(token.span))' has a digit that its base does not have",
         help: ["a hexadecimal number begins with 0x"])
     }
     return error(

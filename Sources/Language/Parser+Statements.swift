@@ -7,9 +7,7 @@ extension Parser {
   /// The `iofd 1` line, if the script begins with one.
   mutating func parseVersion() -> UInt32? {
     if token.kind == .newline { advance() }
-    guard token.kind == .word, text(token) == Keywords.Statement.iofd.rawValue, next.kind == .number else {
-      return nil
-    }
+    guard isWord(token, Keywords.Statement.iofd.rawValue), next.kind == .number else { return nil }
     advance()
     let number = token.span
     do throws(Recover) {
@@ -42,10 +40,10 @@ extension Parser {
 
   private mutating func parseStatementKind(in context: Context) throws(Recover) -> Statement.Kind {
     if token.kind == .word, next.kind != .equal, next.kind != .comma {
-      let word = text(token)
-      if let keyword = Keywords.Statement(rawValue: word) { return try parse(keyword, in: context) }
-      if let entry = Keywords.reserved.first(where: { $0.word == word }) { throw reservedWord(entry) }
-      if isNearBlock(word) { try refuseMisspelledBlock(word, in: context) }
+      let word = packedWord
+      if let keyword = Keywords.statement(word) { return try parse(keyword, in: context) }
+      if let entry = Keywords.reserved(word) { throw reservedWord(entry) }
+      if isNearBlock { try refuseMisspelledBlock(in: context) }
     }
     return try parseCommandOrValue(expectedFailure: nil)
   }
@@ -208,7 +206,7 @@ extension Parser {
         .badName, "a variable has no '-' in its name",
         help: ["write \(String(name.map { $0 == "-" ? "_" : $0 }))"])
     }
-    if Keywords.Statement(rawValue: name) != nil || Keywords.reserved.contains(where: { $0.word == name }) {
+    if Keywords.statement(packedWord) != nil || Keywords.reserved(packedWord) != nil {
       throw error(.badName, "'\(name)' begins a statement and cannot name a variable")
     }
     let span = token.span
@@ -217,6 +215,7 @@ extension Parser {
   }
 
   private mutating func refuseRepeated(_ names: [Symbol]) throws(Recover) {
+    if names.count < 2 { return }
     var seen: [String: Span] = [:]
     for name in names {
       if let first = seen[name.text] {
@@ -258,11 +257,11 @@ extension Parser {
 
   /// After a mark, a binding or a prefix only a command can follow.
   private mutating func refuseKeyword() throws(Recover) {
-    let word = text(token)
-    if Keywords.Statement(rawValue: word) != nil {
-      throw error(.expectedStatement, "expected a command, and '\(word)' begins another kind of statement")
+    if let keyword = Keywords.statement(packedWord) {
+      throw error(
+        .expectedStatement, "expected a command, and '\(keyword.rawValue)' begins another kind of statement")
     }
-    if let entry = Keywords.reserved.first(where: { $0.word == word }) { throw reservedWord(entry) }
+    if let entry = Keywords.reserved(packedWord) { throw reservedWord(entry) }
   }
 
   private mutating func parseCommand(_ bindings: inout [Symbol]) throws(Recover) -> Command {
@@ -276,7 +275,7 @@ extension Parser {
     if words.isEmpty {
       throw error(.expectedStatement, "expected a command, found \(describedToken)")
     }
-    var operands: [Operand] = []
+    operands.removeAll(keepingCapacity: true)
     while !isAtEndOfStatement && token.kind != .arrow {
       try checkCount(operands.count)
       if isWord(.as) && next.kind == .word {
@@ -288,7 +287,7 @@ extension Parser {
       operands.append(try parseOperand())
     }
     try checkKeys(operands)
-    return Command(words: words, operands: operands, span: Span(start, previousEnd))
+    return Command(words: words, operands: Array(operands[...]), span: Span(start, previousEnd))
   }
 
   /// The current word is neither a key, a call, a reference, a flag of several, nor `as`.
@@ -335,7 +334,7 @@ extension Parser {
   // MARK: Expect
 
   private mutating func parseExpect(expectedFailure: ExpectedFailure?) throws(Recover) -> ExpectStatement {
-    if token.kind == .word && next.kind == .leftBrace && text(token) == "trace" {
+    if next.kind == .leftBrace && isWord(token, "trace") {
       throw error(
         .reservedWord, "'expect trace' is reserved for a later version of the language",
         help: ["it will mean comparing the events of a run with a list"])
@@ -406,7 +405,7 @@ extension Parser {
       }
       return .expectedFailure(failure)
     }
-    if token.kind == .word && text(token) == Keywords.Statement.expect.rawValue && next.kind != .equal {
+    if isWord(token, Keywords.Statement.expect.rawValue) && next.kind != .equal {
       advance()
       return .expect(try parseExpect(expectedFailure: failure))
     }

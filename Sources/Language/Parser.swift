@@ -32,6 +32,9 @@ public struct Parser {
   private var depth = 0
   private(set) var symbolCount = 0
   var sink: DiagnosticSink
+  /// Operands of the command that is being read. Commands do not nest, so one buffer serves them all and
+  /// each command's own array is allocated once, at its size.
+  var operands: [Operand] = []
   /// Inside a pattern, where `hex"**"` may hold wildcards.
   var allowsWildcards = false
 
@@ -125,8 +128,18 @@ public struct Parser {
 
   /// The current token is this word.
   func isWord(_ word: Keywords.Inner) -> Bool {
-    token.kind == .word && Int(token.length) == word.rawValue.utf8.count && text(token) == word.rawValue
+    isWord(token, word.rawValue)
   }
+
+  /// A token is this word; no string is made.
+  func isWord(_ token: Token, _ word: String) -> Bool {
+    let word = word.utf8
+    guard token.kind == .word, Int(token.length) == word.count else { return false }
+    return word.elementsEqual(source.bytes[Int(token.offset)..<Int(token.end)])
+  }
+
+  /// The current word, to be looked up among keywords.
+  var packedWord: PackedWord { PackedWord(source.bytes[Int(token.offset)..<Int(token.end)]) }
 
   mutating func skip(_ kind: TokenKind) -> Bool {
     guard token.kind == kind else { return false }

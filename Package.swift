@@ -71,5 +71,9 @@ let package = Package(
       ],
       swiftSettings: hot),
     .executableTarget(name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict),
+
+    // Tests.
+    .testTarget(
+      name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
   ]
 )

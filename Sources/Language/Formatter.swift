@@ -19,7 +19,9 @@ public struct Formatter {
     if diagnostics.contains(where: { $0.severity == .error }) { return (nil, diagnostics) }
     let (list, _) = Lexer.tokenize(source)
     var formatter = Formatter(source: source, comments: list.comments)
-    if file.version != nil { formatter.putVersion(list.tokens) }
+    if file.version != nil {
+      formatter.putVersion(list.tokens, before: file.statements.first?.span.start ?? UInt32.max)
+    }
     formatter.put(file.statements, indent: 0)
     formatter.putComments(before: UInt32.max, indent: 0)
     var text = Array(formatter.text.utf8)
@@ -125,12 +127,13 @@ public struct Formatter {
     comments[nextComment...].first { $0.span.start >= span.start }.map { $0.span.start < span.end } ?? false
   }
 
-  private mutating func putVersion(_ tokens: [Token]) {
+  private mutating func putVersion(_ tokens: [Token], before limit: UInt32) {
     let words = tokens.filter { $0.kind != .newline }.prefix(2)
     guard let first = words.first, let last = words.last, let source else { return }
     putComments(before: first.offset, indent: 0)
     lines.append(Line(text: source.text(first.span) + " " + source.text(last.span)))
     lastEnd = last.end
+    putTrailingComment(after: last.end, before: limit)
   }
 
   // MARK: Statements

@@ -355,11 +355,14 @@ private struct Scanner {
     emit(.ellipsis, length)
   }
 
-  /// An operator of another language; it is read as the one meant.
-  private mutating func foreign(_ kind: TokenKind, _ written: String, _ meant: String) {
+  /// An operator of another language; it is read as the nearest one here.
+  private mutating func foreign(_ kind: TokenKind, _ written: String, _ nearest: String) {
     sink.report(
       .foreignOperator, span(index, index + 2), "there is no operator '\(written)'",
-      help: ["write '\(meant)'"])
+      help: [
+        kind == .equal
+          ? "equality is written '='" : "'\(nearest)' works on bits; conditions are joined with commas"
+      ])
     emit(kind, 2)
   }
 

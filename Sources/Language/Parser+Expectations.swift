@@ -16,6 +16,11 @@ extension Parser {
     if alternatives.isEmpty || skip(.comma) {
       repeat {
         try checkCount(checks.count)
+        if beginsOutcome {
+          throw error(
+            .unknownOutcome, "\(describedToken) stands among the checks, and outcomes come first",
+            help: ["outcomes are joined with |, and checks follow after a comma", Self.knownOutcomes])
+        }
         checks.append(try parseCheck(.spaces))
       } while skip(.comma)
     }

@@ -267,35 +267,32 @@ extension Parser {
   private mutating func parseCommand(_ bindings: inout [Symbol]) throws(Recover) -> Command {
     let start = token.offset
     var words: [Name] = []
-    while token.kind == .word && isBareWord {
-      try checkCount(words.count)
-      words.append(Name(text(token), span: token.span))
-      advance()
-    }
-    if words.isEmpty {
-      throw error(.expectedStatement, "expected a command, found \(describedToken)")
-    }
     operands.removeAll(keepingCapacity: true)
     while !isAtEndOfStatement && token.kind != .arrow {
-      try checkCount(operands.count)
-      if isWord(.as) && next.kind == .word {
+      if isWord(.as) && next.kind == .word && !words.isEmpty {
         advance()
         bindings.append(try parseBindingName("a name to bind"))
         try refuseRepeated(bindings)
-        continue
+      } else if operands.isEmpty && token.kind == .word && isBareWord {
+        try checkCount(words.count)
+        words.append(Name(text(token), span: token.span))
+        advance()
+      } else if words.isEmpty {
+        throw error(.expectedStatement, "expected a command, found \(describedToken)")
+      } else {
+        try checkCount(operands.count)
+        operands.append(try parseOperand())
       }
-      operands.append(try parseOperand())
     }
     try checkKeys(operands)
     return Command(words: words, operands: Array(operands[...]), span: Span(start, previousEnd))
   }
 
-  /// The current word is neither a key, a call, a reference, a flag of several, nor `as`.
+  /// The current word is neither a key, a call, a reference, nor one flag of several.
   private var isBareWord: Bool {
     switch next.kind {
     case .equal, .pipe: return false
     case .leftParen, .colon, .dot: return !nextIsAdjacent
-    case .word: return !isWord(.as)
     default: return true
     }
   }
@@ -370,7 +367,9 @@ extension Parser {
   /// `"text"` as a name for people.
   mutating func parseText(_ what: String) throws(Recover) -> TextLiteral {
     guard token.kind == .string else {
-      throw error(.expectedText, "expected \(what) in quotes, found \(describedToken)")
+      throw error(
+        .expectedText, "expected \(what) in quotes, found \(describedToken)",
+        help: token.kind == .word ? ["write it between \" and \""] : [])
     }
     let span = token.span
     let bytes = try parseStringBytes()

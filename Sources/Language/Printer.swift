@@ -47,7 +47,9 @@ public struct Printer {
   mutating func put(_ value: Expression, _ separation: Separation) {
     switch value.kind {
     case .number, .duration, .version, .date, .string, .hex: putLiteral(value)
-    case .word(let word): put(word)
+    case .word(let word):
+      // Between operands, `as` would bind the word behind it.
+      put(word == Keywords.Inner.as.rawValue && separation == .spaces ? "(as)" : word)
     case .max: put(Keywords.Inner.max.rawValue)
     case .variable(let symbol): put("$" + symbol.text)
     case .member(let base, let field):
@@ -354,15 +356,26 @@ public struct Printer {
       put(word.text)
     }
     var previous = command.words.last?.span.end ?? 0
-    for operand in command.operands {
+    for (index, operand) in command.operands.enumerated() {
       if breaks(previous, operand.span.start) {
         put(" \\\n" + String(repeating: " ", count: indent + 4))
       } else {
         put(" ")
       }
-      put(operand)
+      if index == 0 { putFirst(operand) } else { put(operand) }
       previous = operand.span.end
     }
+  }
+
+  /// A bare word in parentheses is an operand; without them it would join the words of the command.
+  private mutating func putFirst(_ operand: Operand) {
+    if case .positional(let value) = operand.kind {
+      switch value.kind {
+      case .word, .max: return putInParentheses(value)
+      default: break
+      }
+    }
+    put(operand)
   }
 
   mutating func put(_ failure: ExpectedFailure) {

@@ -16,6 +16,11 @@ public final class SourceFile: Sendable {
   public struct Position: Hashable, Sendable {
     public var line: Int
     public var column: Int
+
+    public init(line: Int, column: Int) {
+      self.line = line
+      self.column = column
+    }
   }
 
   public init(name: String, bytes: [UInt8]) {

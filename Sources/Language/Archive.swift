@@ -2,8 +2,8 @@
 
 /// The archive tail of a script: files carried inside it, each after a line `-- name --`.
 ///
-/// Everything from the first such line on is data, whatever its bytes, so the script's rules (text, line
-/// length of tokens, expectations) end there. The format is txtar's.
+/// Everything from the first such line on is data, whatever its bytes; of the script's rules only the limits
+/// on file size and line length hold there. The format is txtar's.
 enum Archive {
   /// Whether the line at `index` is `-- name --`.
   static func isHeader(_ bytes: UnsafeBufferPointer<UInt8>, at index: Int, end: Int) -> Bool {

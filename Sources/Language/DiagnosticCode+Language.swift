@@ -38,7 +38,7 @@ extension DiagnosticCode {
 
   static let tooManyTokens = DiagnosticCode(
     "P0003", "The script has too many words and signs",
-    explanation: "A script may have about four million of them. Split it and join the parts with include.",
+    explanation: "A script may have about two million of them. Split it and join the parts with include.",
     example: "")
 
   static let controlCharacter = DiagnosticCode(

@@ -52,8 +52,9 @@ public enum Keywords {
     + ReferenceKind.allCases.map { $0.rawValue }
 
   /// `EEXIST`: E and capitals or digits.
-  static func looksLikeErrno(_ word: String) -> Bool {
-    let bytes = word.utf8
+  static func looksLikeErrno(_ word: String) -> Bool { looksLikeErrno(word.utf8) }
+
+  static func looksLikeErrno(_ bytes: some Collection<UInt8>) -> Bool {
     guard bytes.count >= 3, bytes.first == UInt8(ascii: "E") else { return false }
     return bytes.allSatisfy {
       ($0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z"))

@@ -10,7 +10,7 @@ public enum Limits {
   /// Longest line, in bytes, without its line end.
   public static let lineBytes = 1 << 20
   /// Most tokens of one script.
-  public static let tokens = 4 << 20
+  public static let tokens = 2 << 20
   /// Deepest nesting of blocks, brackets and operators, counted together.
   public static let nesting = 64
   /// Most diagnostics a script collects while it is read; the next one says that there are more.

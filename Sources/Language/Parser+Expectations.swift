@@ -55,7 +55,8 @@ extension Parser {
     guard token.kind == .word, !beginsPath, !isWord(.none), !isWord(.max) else { return false }
     if nextIsAdjacent && (next.kind == .leftParen || next.kind == .colon) { return false }
     // Flags are written in capitals; a word in small letters can only be meant as an outcome.
-    return source.bytes[Int(token.offset)] >= UInt8(ascii: "a") || Keywords.looksLikeErrno(text(token))
+    let bytes = source.bytes[Int(token.offset)..<Int(token.end)]
+    return source.bytes[Int(token.offset)] >= UInt8(ascii: "a") || Keywords.looksLikeErrno(bytes)
   }
 
   private mutating func parseAlternatives() throws(Recover) -> [Expectation.Alternative] {

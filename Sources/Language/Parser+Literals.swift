@@ -44,11 +44,14 @@ extension Parser {
     if bytes.last == UInt8(ascii: "_") {
       throw error(.malformedNumber, "'_' stands between digits, not at the end of '\(written)'")
     }
-    var tooLarge: String { "'\(written)' does not fit in 64 bits" }
-    if overflow { throw error(.numberTooLarge, tooLarge) }
+    if overflow { throw error(.numberTooLarge, "'\(written)' does not fit in 64 bits") }
     if digits.isEmpty {
       advance()
       return .number(NumberLiteral(value, radix: radix))
+    }
+    // The usual unit is one letter and needs no string.
+    if digits.count == 1, let letter = digits.first, let unit = Self.unit(letter) {
+      return .number(try scaled(value, radix, unit))
     }
     let suffix = String(decoding: digits, as: UTF8.self)
     if let unit = DurationLiteral.Unit(rawValue: suffix), radix == .decimal {
@@ -58,10 +61,28 @@ extension Parser {
       return .duration(DurationLiteral(nanoseconds: nanoseconds, unit: unit))
     }
     guard let unit = Self.unit(suffix) else { throw badSuffix(suffix) }
-    let (scaled, high) = value.multipliedReportingOverflow(by: 1 << UInt64(unit.scaleLg2))
-    if high { throw error(.numberTooLarge, tooLarge) }
+    return .number(try scaled(value, radix, unit))
+  }
+
+  private mutating func scaled(
+    _ value: UInt64, _ radix: NumberLiteral.Radix, _ unit: NumberLiteral.Unit
+  ) throws(Recover) -> NumberLiteral {
+    let (scaled, overflow) = value.multipliedReportingOverflow(by: 1 << UInt64(unit.scaleLg2))
+    if overflow { throw error(.numberTooLarge, "'\(excerpt(token.span))' does not fit in 64 bits") }
     advance()
-    return .number(NumberLiteral(scaled, radix: radix, unit: unit))
+    return NumberLiteral(scaled, radix: radix, unit: unit)
+  }
+
+  private static func unit(_ letter: UInt8) -> NumberLiteral.Unit? {
+    switch letter {
+    case UInt8(ascii: "K"): .kibi
+    case UInt8(ascii: "M"): .mebi
+    case UInt8(ascii: "G"): .gibi
+    case UInt8(ascii: "T"): .tebi
+    case UInt8(ascii: "P"): .pebi
+    case UInt8(ascii: "E"): .exbi
+    default: nil
+    }
   }
 
   private static func digit(_ byte: UInt8) -> UInt8? {
@@ -73,12 +94,11 @@ extension Parser {
     }
   }
 
-  /// `K` and `KiB` alike; nil for anything else.
+  /// `KiB` as `K`, and `pg`; nil for anything else.
   private static func unit(_ suffix: String) -> NumberLiteral.Unit? {
-    if suffix.utf8.count == 3 && suffix.hasSuffix("iB"), let first = suffix.first {
-      return NumberLiteral.Unit(rawValue: String(first))
-    }
-    return NumberLiteral.Unit(rawValue: suffix)
+    let bytes = suffix.utf8
+    if bytes.count == 3 && suffix.hasSuffix("iB"), let first = bytes.first { return unit(first) }
+    return suffix == NumberLiteral.Unit.pages.rawValue ? .pages : nil
   }
 
   private mutating func badSuffix(_ suffix: String) -> Recover {

@@ -266,8 +266,9 @@ extension Parser {
 
   private mutating func parseCommand(_ bindings: inout [Symbol]) throws(Recover) -> Command {
     let start = token.offset
-    var words: [Name] = []
+    words.removeAll(keepingCapacity: true)
     operands.removeAll(keepingCapacity: true)
+    var keys = 0
     while !isAtEndOfStatement && token.kind != .arrow {
       if isWord(.as) && next.kind == .word && !words.isEmpty {
         advance()
@@ -281,11 +282,13 @@ extension Parser {
         throw error(.expectedStatement, "expected a command, found \(describedToken)")
       } else {
         try checkCount(operands.count)
+        if token.kind == .word && next.kind == .equal { keys += 1 }
         operands.append(try parseOperand())
       }
     }
-    try checkKeys(operands)
-    return Command(words: words, operands: Array(operands[...]), span: Span(start, previousEnd))
+    if keys > 1 { try checkKeys(operands) }
+    return Command(
+      words: Array(words[...]), operands: Array(operands[...]), span: Span(start, previousEnd))
   }
 
   /// The current word is neither a key, a call, a reference, nor one flag of several.

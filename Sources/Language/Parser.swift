@@ -32,8 +32,9 @@ public struct Parser {
   private var depth = 0
   private(set) var symbolCount = 0
   var sink: DiagnosticSink
-  /// Operands of the command that is being read. Commands do not nest, so one buffer serves them all and
-  /// each command's own array is allocated once, at its size.
+  /// Words and operands of the command that is being read. Commands do not nest, so one buffer serves them
+  /// all and each command's own array is allocated once, at its size.
+  var words: [Name] = []
   var operands: [Operand] = []
   /// Inside a pattern, where `hex"**"` may hold wildcards.
   var allowsWildcards = false
@@ -117,11 +118,17 @@ public struct Parser {
     }
   }
 
-  /// Whether a `{` is the last token of the current line.
+  /// Whether a `{` is the last token of the current line. Looks no further than the current statement can
+  /// reach, so that asking at every statement of a long line costs no more than reading it.
   var lineOpensBlock: Bool {
     var cursor = index
-    while tokens[cursor].kind != .newline && tokens[cursor].kind != .end { cursor += 1 }
-    return cursor > index && tokens[cursor - 1].kind == .leftBrace
+    while true {
+      switch tokens[cursor].kind {
+      case .newline, .end: return cursor > index && tokens[cursor - 1].kind == .leftBrace
+      case .semicolon, .rightBrace: return false
+      default: cursor += 1
+      }
+    }
   }
 
   func text(_ token: Token) -> String { source.text(token.span) }

@@ -47,9 +47,7 @@ public struct Printer {
   mutating func put(_ value: Expression, _ separation: Separation) {
     switch value.kind {
     case .number, .duration, .version, .date, .string, .hex: putLiteral(value)
-    case .word(let word):
-      // Between operands, `as` would bind the word behind it.
-      put(word == Keywords.Inner.as.rawValue && separation == .spaces ? "(as)" : word)
+    case .word(let word): put(word)
     case .max: put(Keywords.Inner.max.rawValue)
     case .variable(let symbol): put("$" + symbol.text)
     case .member(let base, let field):
@@ -362,20 +360,20 @@ public struct Printer {
       } else {
         put(" ")
       }
-      if index == 0 { putFirst(operand) } else { put(operand) }
+      putOperand(operand, isFirst: index == 0)
       previous = operand.span.end
     }
   }
 
-  /// A bare word in parentheses is an operand; without them it would join the words of the command.
-  private mutating func putFirst(_ operand: Operand) {
-    if case .positional(let value) = operand.kind {
-      switch value.kind {
-      case .word, .max: return putInParentheses(value)
-      default: break
-      }
+  /// A bare word right behind the words of the command would join them, and `as` would bind the word
+  /// behind it; in parentheses both are operands.
+  private mutating func putOperand(_ operand: Operand, isFirst: Bool) {
+    guard case .positional(let value) = operand.kind else { return put(operand) }
+    switch value.kind {
+    case .word(let word) where isFirst || word == Keywords.Inner.as.rawValue: putInParentheses(value)
+    case .max where isFirst: putInParentheses(value)
+    default: put(operand)
     }
-    put(operand)
   }
 
   mutating func put(_ failure: ExpectedFailure) {

@@ -103,7 +103,8 @@ func formatted(_ source: SourceFile, sourceLocation: SourceLocation = #_sourceLo
     "a {\n b\n}",
     "for i in 0...1 { xfail \"r\" a -> ok }", "test \"a\" {\n\n# c\n\n}\n\n# d", "x = (\n1\n+\n2\n)",
     "a \\\n\\\n b", "a # c \\\nb", "a; b; c # d", "{ a }\n".replacing("{ a }", with: "t { a } { b }"),
-    "x = f(1,\n  2)", "expect $a.b[1\n] = 2", "[mock,\n kernel>6.1] a", "require a,b",
+    "x = f(1,\n  2)", "expect $a.b[1\n] = 2", "[mock,\n kernel>6.1] a", "require a,b", "require a > as",
+    "a 1 (as) b", "a (b) c", "a (max)", "x = {as b}",
   ]) func promises(text: String) throws {
     try formatted(SourceFile(name: "test", text: text))
   }

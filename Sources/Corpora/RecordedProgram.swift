@@ -80,7 +80,9 @@ public struct RecordedProgram: Sendable {
         steps = []
         continue
       }
-      guard name != nil, let step = step(words) else { throw Malformed(line: number, text: words.joined(separator: " ")) }
+      guard name != nil, let step = step(words) else {
+        throw Malformed(line: number, text: words.joined(separator: " "))
+      }
       steps.append(step)
     }
     if let name { programs.append(RecordedProgram(name: name, steps: steps)) }

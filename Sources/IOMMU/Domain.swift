@@ -96,7 +96,8 @@ public protocol DirtyTrackingDomain: PagingDomain {
   /// Source: `read_and_clear_dirty`; reference io-pagetable.md section 4.
   ///
   /// - Throws: EINVAL where the driver refuses to report while tracking is off.
-  func readDirty(_ iova: IOVA, length: UInt64, clearing: Bool, report: ((IOVA, UInt64) -> Void)?) throws(Errno)
+  func readDirty(_ iova: IOVA, length: UInt64, clearing: Bool, report: ((IOVA, UInt64) -> Void)?)
+    throws(Errno)
 }
 
 /// A paging domain that can promise coherent DMA: `enforce_cache_coherency`.

@@ -12,10 +12,6 @@ public final class Context: @unchecked Sendable {
   public let objects: ObjectTable
   /// RLIMIT_MODE. Changes only while there is no object.
   public internal(set) var accounting: Accounting
-  /// The IOAS that VFIO type1 requests act on; not a reference. Guarded by `lock`.
-  private var vfio: IOAS?
-  /// Guards the fields of the context itself.
-  let lock = Lock("iommufd context")
   /// Creation of IOASes against IOAS_CHANGE_PROCESS. `ioas_creation_lock`.
   let ioasCreation = ReaderWriterLock("ioas creation")
   /// What the device side keeps per context: groups, mmap windows, MSI pages.
@@ -33,27 +29,13 @@ public final class Context: @unchecked Sendable {
 
   var version: KernelVersion { kernel.version }
 
-  // MARK: The compatibility IOAS
-
-  /// - Throws: ENODEV when none is set. `get_compat_ioas`.
+  /// Runs `body` with the compatibility IOAS.
+  ///
+  /// - Throws: ENODEV when none is set, and what `body` throws.
   func withCompatIOAS<Result>(_ body: (IOAS) throws(Errno) -> Result) throws(Errno) -> Result {
-    let ioas = try lock.withLock { () throws(Errno) -> IOAS in
-      guard let vfio else { throw .ENODEV("no compatibility IOAS is set") }
-      vfio.beginCall()
-      return vfio
-    }
+    let ioas = try objects.getCompat()
     defer { objects.put(ioas) }
     return try body(ioas)
-  }
-
-  var compatIOAS: IOAS? {
-    get { lock.withLock { vfio } }
-    set { lock.withLock { vfio = newValue } }
-  }
-
-  /// Forgets the compatibility IOAS if it is `object`, which is being destroyed.
-  func forgetCompat(_ object: Object) {
-    lock.withLock { if vfio === object { vfio = nil } }
   }
 
   // MARK: Creating

@@ -101,7 +101,6 @@ extension Command {
   /// - Throws: ENOENT, EBUSY.
   func destroy() throws(Errno) -> Int32 {
     let object = try context.objects.destroy(self[Layout.Destroy.id])
-    context.forgetCompat(object)
     object.destroy()
     return 0
   }

@@ -14,7 +14,7 @@ extension Context {
     .record([
       ("kernel", .text(kernel.personality.rawValue)),
       ("accounting", .text(accounting == .process ? "process" : "user")),
-      ("compat", compatIOAS.map { .id($0.id) } ?? .none),
+      ("compat", objects.compatID.map { .id($0) } ?? .none),
       ("objects", .list(objects.all.map(\.facts))),
       ("tombstones", .list(objects.tombstones.map { .id($0) })),
     ])

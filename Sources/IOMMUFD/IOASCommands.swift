@@ -17,14 +17,10 @@ extension Command {
     }
     context.ioasCreation.lockShared()
     defer { context.ioasCreation.unlockShared() }
-    let ioas = IOAS(in: context)
-    try context.objects.reserve(ioas)
-    self[Layout.IOASAlloc.outIOASID] = ioas.id
-    do throws(Errno) { try respond() } catch {
-      context.objects.abandon(ioas)
-      throw error
+    try context.create(IOAS(in: context)) { ioas throws(Errno) in
+      self[Layout.IOASAlloc.outIOASID] = ioas.id
+      try respond()
     }
-    context.objects.publish(ioas)
     return 0
   }
 

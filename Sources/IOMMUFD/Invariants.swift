@@ -99,7 +99,8 @@ extension IOAS {
       findings.require(
         area.isPublished, "no area is in flight at rest", "IOAS \(id): \(hex(area.iova))")
       findings.require(
-        area.pageOffset < Page.size, "an area's page offset is inside its page", "IOAS \(id): \(hex(area.iova))")
+        area.pageOffset < Page.size, "an area's page offset is inside its page",
+        "IOAS \(id): \(hex(area.iova))")
       let pages = (area.pageOffset + area.length + Page.mask) >> Page.shift
       findings.require(
         area.index.last < area.pages.pageCount && area.index.count == pages,
@@ -110,7 +111,8 @@ extension IOAS {
         "IOAS \(id): \(hex(area.iova))")
     }
     for (low, high) in zip(table.allowed, table.allowed.dropFirst()) {
-      findings.require(low.last < high.first, "allowed ranges are disjoint", "IOAS \(id): \(hex(low)), \(hex(high))")
+      findings.require(
+        low.last < high.first, "allowed ranges are disjoint", "IOAS \(id): \(hex(low)), \(hex(high))")
     }
     for range in table.allowed {
       findings.require(
@@ -152,7 +154,8 @@ extension IOAS {
         "IOAS \(id), domain \(slot): \(hex(span))")
       findings.require(
         !table.largePagesDisabled || leaf.sizeLg2 <= Int(Page.shift),
-        "while large pages are off no translation is larger than a page", "IOAS \(id), domain \(slot): \(hex(span))")
+        "while large pages are off no translation is larger than a page",
+        "IOAS \(id), domain \(slot): \(hex(span))")
       guard let area, area.iova.contains(span) else { continue }
       mapped += span.count
       area.pages.lock.withLock {
@@ -193,7 +196,8 @@ extension Pages {
 
   /// The lock is held; `areas` are all that use this object.
   fileprivate func check(_ areas: [Area], _ findings: inout Findings) {
-    let name = "pages of \(areas.count) areas, the first at IOVA 0x\(String(areas.first?.iova.first ?? 0, radix: 16))"
+    let name =
+      "pages of \(areas.count) areas, the first at IOVA 0x\(String(areas.first?.iova.first ?? 0, radix: 16))"
     for area in areas {
       let listed = domainUses.firstIndex(of: area.index) { $0 === area } != nil
       findings.require(
@@ -201,7 +205,8 @@ extension Pages {
       findings.require(area.locks <= area.accesses, "locks are a kind of pins", name)
     }
     findings.require(
-      domainUses.elements.count == areas.count { $0.storage != nil }, "the domain tree lists each area once", name)
+      domainUses.elements.count == areas.count { $0.storage != nil }, "the domain tree lists each area once",
+      name)
     var cover: UInt64 = 0
     if pageCount > 0 {
       for (use, span) in pieces(of: Span64(0, pageCount - 1)) where use != .hole { cover += span.count }
@@ -248,7 +253,9 @@ extension Context {
 
   /// What this file's mappings have charged in pages, by user and by process memory, and what they count as
   /// VmPin (25, 26).
-  public func charges() -> (byUser: [ObjectIdentifier: Int], locked: [ObjectIdentifier: Int], pinned: [ObjectIdentifier: Int]) {
+  public func charges() -> (
+    byUser: [ObjectIdentifier: Int], locked: [ObjectIdentifier: Int], pinned: [ObjectIdentifier: Int]
+  ) {
     var byUser: [ObjectIdentifier: Int] = [:]
     var locked: [ObjectIdentifier: Int] = [:]
     var pinned: [ObjectIdentifier: Int] = [:]

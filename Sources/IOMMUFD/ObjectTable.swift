@@ -21,6 +21,8 @@ public final class ObjectTable: @unchecked Sendable {
   private var slots: [Slot] = [.tombstone]
   /// No ID below this one is free.
   private var lowestFree = 1
+  /// The IOAS that VFIO type1 requests act on; not a reference. `ictx->vfio_ioas`.
+  private var compat: IOAS?
 
   init(failures: FailurePoints) { self.failures = failures }
 
@@ -56,6 +58,7 @@ public final class ObjectTable: @unchecked Sendable {
   }
 
   private func freeLocked(_ id: UInt32) {
+    if compat?.id == id { compat = nil }
     slots[Int(id)] = .free
     lowestFree = min(lowestFree, Int(id))
   }
@@ -93,6 +96,23 @@ public final class ObjectTable: @unchecked Sendable {
     lock.unlock()
     return object
   }
+
+  /// The compatibility IOAS; the caller must `put` it. `get_compat_ioas`.
+  ///
+  /// - Throws: ENODEV when none is set.
+  func getCompat() throws(Errno) -> IOAS {
+    try lock.withLock { () throws(Errno) -> IOAS in
+      guard let compat else { throw .ENODEV("no compatibility IOAS is set") }
+      compat.beginCall()
+      return compat
+    }
+  }
+
+  /// Sets or clears the compatibility IOAS; destroying it clears it, too.
+  func setCompat(_ ioas: IOAS?) { lock.withLock { compat = ioas } }
+
+  /// ID of the compatibility IOAS.
+  var compatID: UInt32? { lock.withLock { compat?.id } }
 
   /// Ends the use that `get` began. `iommufd_put_object`.
   public func put(_ object: Object) { object.endCall() }

@@ -76,8 +76,8 @@ extension Command {
     case 0:
       self[L.ioasID] = try context.withCompatIOAS { $0.id }
       try respond()
-    case 1: try context.objects.with(IOAS.self, self[L.ioasID]) { context.compatIOAS = $0 }
-    case 2: context.compatIOAS = nil
+    case 1: try context.objects.with(IOAS.self, self[L.ioasID]) { context.objects.setCompat($0) }
+    case 2: context.objects.setCompat(nil)
     default: throw .EOPNOTSUPP("unknown op", UInt64(self[L.op]))
     }
     return 0

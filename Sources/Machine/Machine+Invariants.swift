@@ -33,7 +33,8 @@ extension Machine {
     let total = expected.values.reduce(0, +)
     if memory.pinTotals.pins != total {
       broken.append(
-        Violation("nothing is pinned that no mapping needs", "\(memory.pinTotals.pins) pins, \(total) needed"))
+        Violation("nothing is pinned that no mapping needs", "\(memory.pinTotals.pins) pins, \(total) needed")
+      )
     }
     return broken
   }
@@ -53,7 +54,10 @@ extension Machine {
     for process in allProcesses {
       let memory = process.memory
       for (name, now, expected) in [
-        ("charge of the user", process.user.lockedPages.load(ordering: .relaxed), byUser[ObjectIdentifier(process.user)]),
+        (
+          "charge of the user", process.user.lockedPages.load(ordering: .relaxed),
+          byUser[ObjectIdentifier(process.user)]
+        ),
         ("VmLck", memory.counters.locked.load(ordering: .relaxed), locked[ObjectIdentifier(memory)]),
         ("VmPin", memory.counters.pinned.load(ordering: .relaxed), pinned[ObjectIdentifier(memory)]),
       ] where now != expected ?? 0 {

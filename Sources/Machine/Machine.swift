@@ -82,7 +82,9 @@ public final class Machine: @unchecked Sendable {
   /// - Throws: ENOENT.
   public func process(_ pid: Int32) throws(Errno) -> Process {
     try lock.withLock { () throws(Errno) -> Process in
-      guard let process = processes[pid] else { throw .ENOENT("no process has this number", UInt64(bitPattern: Int64(pid))) }
+      guard let process = processes[pid] else {
+        throw .ENOENT("no process has this number", UInt64(bitPattern: Int64(pid)))
+      }
       return process
     }
   }

@@ -4,7 +4,9 @@ import Machine
 import UAPI
 
 /// A program that makes requests, for tests: structs are built from the table's rows, fields by name.
-final class Caller {
+///
+/// One thread uses one caller; `sibling` makes another one for another thread of the same program.
+final class Caller: @unchecked Sendable {
   let target: ModelTarget
   let bench: ModelBench
   let fd: Int32
@@ -19,6 +21,17 @@ final class Caller {
       length: Self.arenaLength, at: nil, mode: [.read, .write], huge: false)
     fd = try target.open("/dev/iommu")
   }
+
+  private init(_ target: ModelTarget, _ bench: ModelBench, fd: Int32) throws {
+    self.target = target
+    self.bench = bench
+    self.fd = fd
+    arena = try target.userSpace.allocate(
+      length: Self.arenaLength, at: nil, mode: [.read, .write], huge: false)
+  }
+
+  /// A caller for another thread: the same process and descriptor, structs of its own.
+  func sibling() throws -> Caller { try Caller(target, bench, fd: fd) }
 
   /// The answer to one request.
   struct Answer {
@@ -72,14 +85,17 @@ final class Caller {
     put(UInt64(announced ?? size ?? full), 0, 4)
     for (offset, value) in also { put(value, offset, 4) }
     for (name, value) in values {
-      guard let field = fields.first(where: { $0.name == name }) else { preconditionFailure("no field \(name)") }
+      guard let field = fields.first(where: { $0.name == name }) else {
+        preconditionFailure("no field \(name)")
+      }
       put(value, field.offset, field.size)
     }
     do throws(Errno) {
       try target.memory.write(bytes, at: arena)
       let result = try target.ioctl(fd ?? self.fd, request, arena)
       return Answer(
-        errno: nil, result: result, bytes: try target.memory.bytes(at: arena, count: bytes.count), fields: fields)
+        errno: nil, result: result, bytes: try target.memory.bytes(at: arena, count: bytes.count),
+        fields: fields)
     } catch {
       let after = (try? target.memory.bytes(at: arena, count: bytes.count)) ?? bytes
       return Answer(errno: error, result: -1, bytes: after, fields: fields)
@@ -96,14 +112,21 @@ final class Caller {
     return (answer["out_stdev_id"], answer["out_hwpt_id"], answer["out_idev_id"])
   }
 
-  func memory(_ length: UInt64, at address: UInt64? = nil, mode: MapMode = [.read, .write, .shared]) throws -> UInt64 {
+  func memory(_ length: UInt64, at address: UInt64? = nil, mode: MapMode = [.read, .write, .shared]) throws
+    -> UInt64
+  {
     try target.userSpace.allocate(length: length, at: address, mode: mode, huge: false)
   }
 
-  func map(_ ioas: UInt64, _ va: UInt64, _ length: UInt64, at iova: UInt64? = nil, flags: UInt64 = 6) -> Answer {
+  func map(_ ioas: UInt64, _ va: UInt64, _ length: UInt64, at iova: UInt64? = nil, flags: UInt64 = 6)
+    -> Answer
+  {
     request(
       "IOAS_MAP",
-      ["flags": flags | (iova == nil ? 0 : 1), "ioas_id": ioas, "user_va": va, "length": length, "iova": iova ?? 0])
+      [
+        "flags": flags | (iova == nil ? 0 : 1), "ioas_id": ioas, "user_va": va, "length": length,
+        "iova": iova ?? 0,
+      ])
   }
 
   func unmap(_ ioas: UInt64, _ iova: UInt64, _ length: UInt64) -> Answer {

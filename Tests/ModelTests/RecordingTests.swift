@@ -80,7 +80,11 @@ struct RecordingTests {
     var name = ""
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       let text = String(decoding: line, as: UTF8.self)
-      if text.hasPrefix("prog ") { name = String(text.dropFirst(5)) } else { result[name, default: []].append(text) }
+      if text.hasPrefix("prog ") {
+        name = String(text.dropFirst(5))
+      } else {
+        result[name, default: []].append(text)
+      }
     }
     return result
   }

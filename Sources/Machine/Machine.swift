@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Drivers
+internal import Drivers
 public import IOMMUFD
 public import Memory
 internal import Seams

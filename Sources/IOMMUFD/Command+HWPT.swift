@@ -30,8 +30,8 @@ extension Command {
     }
     try context.objects.with(DeviceObject.self, self[Layout.HWPTAlloc.devID]) { device throws(Errno) in
       let base: Object
-      do { base = try context.objects.get(Object.self, self[Layout.HWPTAlloc.ptID]) } catch {
-        throw Errno.EINVAL("pt_id names no object", UInt64(self[Layout.HWPTAlloc.ptID]))
+      do throws(Errno) { base = try context.objects.get(Object.self, self[Layout.HWPTAlloc.ptID]) } catch {
+        throw .EINVAL("pt_id names no object", UInt64(self[Layout.HWPTAlloc.ptID]))
       }
       defer { context.objects.put(base) }
       switch base {
@@ -57,7 +57,7 @@ extension Command {
 
   /// Connects the fault queue, answers, and publishes; or undoes the allocation.
   private func finish(_ hwpt: HWPT) throws(Errno) {
-    do {
+    do throws(Errno) {
       if self[Layout.HWPTAlloc.flags] & HWPTFlag.faultIDValid != 0 {
         try context.objects.with(FaultQueue.self, self[Layout.HWPTAlloc.faultID]) { hwpt.connect($0) }
       }

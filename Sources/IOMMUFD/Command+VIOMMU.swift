@@ -39,11 +39,11 @@ extension Command {
 
   /// `Context.create` for an object that holds references from the start.
   private func makeOrDestroy<T: Object>(_ object: T, _ body: (T) throws(Errno) -> Void) throws(Errno) {
-    do { try context.objects.reserve(object) } catch {
+    do throws(Errno) { try context.objects.reserve(object) } catch {
       object.destroy()
       throw error
     }
-    do { try body(object) } catch {
+    do throws(Errno) { try body(object) } catch {
       context.objects.abandon(object)
       object.destroy()
       throw error
@@ -79,7 +79,7 @@ extension Command {
     guard !device.isUnbinding else { throw .ENOENT("the device is being unbound", UInt64(device.id)) }
     guard device.vdevice == nil else { throw .EEXIST("the device has a vDEVICE", UInt64(device.id)) }
     try context.objects.reserve(vdevice)
-    do {
+    do throws(Errno) {
       try vdevice.place()
       self[Layout.VDeviceAlloc.outVDeviceID] = vdevice.id
       try respond()

@@ -79,7 +79,7 @@ extension DeviceObject {
         on: ioas, for: self, flags: 0, data: nil, attaching: change == .attach ? pasid : nil)
       var old: HWPT?
       if change == .replace {
-        do { old = try apply(change, hwpt, pasid) } catch {
+        do throws(Errno) { old = try apply(change, hwpt, pasid) } catch {
           hwpt.abort()
           throw error
         }
@@ -108,7 +108,7 @@ extension DeviceObject {
       let reserving = pasid == 0 ? hwpt.paging : nil
       if let reserving { try reserveRegions(in: reserving, first: existing == nil) }  // A4
       if existing == nil {
-        do { try attachGroup(to: hwpt, pasid) } catch {  // A5
+        do throws(Errno) { try attachGroup(to: hwpt, pasid) } catch {  // A5
           if let reserving { unreserveRegions(in: reserving) }
           throw error
         }
@@ -200,7 +200,7 @@ extension DeviceObject {
       let reserving = pasid == 0 ? hwpt.paging : nil
       let leavesIOAS = pasid == 0 && old.paging != nil && hwpt.paging?.ioas !== old.paging?.ioas
       if let reserving {  // R4
-        do {
+        do throws(Errno) {
           if reserving.ioas !== old.paging?.ioas {
             for member in attachment.devices { try member.reserveRegions(in: reserving.ioas) }
           }
@@ -210,7 +210,7 @@ extension DeviceObject {
           throw error
         }
       }
-      do { try replaceGroup(old, with: hwpt, pasid) } catch {
+      do throws(Errno) { try replaceGroup(old, with: hwpt, pasid) } catch {
         // Also where old and new share the IOAS, and the old HWPT still needs them (reference Q4).
         if let reserving { for member in attachment.devices { member.unreserveRegions(in: reserving) } }
         throw error

@@ -19,7 +19,7 @@ extension DeviceObject {
       throw .EINVAL("the device reports more than one interrupt window")
     }
     guard first else { return }
-    do { try installMSIPages(in: hwpt) } catch {
+    do throws(Errno) { try installMSIPages(in: hwpt) } catch {
       unreserveRegions(in: hwpt)
       throw error
     }
@@ -30,7 +30,7 @@ extension DeviceObject {
   /// - Throws: EADDRINUSE, ENOMEM.
   func reserveRegions(in ioas: IOAS) throws(Errno) {
     try context.kernel.failures.pass(.reservedRegions)
-    do {
+    do throws(Errno) {
       for region in device.reservedRegions where region.kind != .directRelaxable {
         try ioas.pagetable.reserve(Span64(region.first, region.last), owner: device)
       }

@@ -126,9 +126,9 @@ extension Context {
     }
     guard let core = device.group else { throw .ENODEV("the device has no IOMMU group") }
     let group = try devices.joinGroup(core, kernel.failures)
-    do {
+    do throws(Errno) {
       guard device.isMock || core.hasIsolatedMSI || kernel.allowUnsafeInterrupts else {
-        throw Errno.EPERM("a device of the group can raise interrupts that are not its own")
+        throw .EPERM("a device of the group can raise interrupts that are not its own")
       }
       try core.claim(for: self)
     } catch {
@@ -136,7 +136,7 @@ extension Context {
       throw error
     }
     let object = DeviceObject(device, group, in: self)
-    do { try objects.reserve(object) } catch {
+    do throws(Errno) { try objects.reserve(object) } catch {
       object.destroy()
       throw error
     }

@@ -229,11 +229,11 @@ extension Command {
   /// - Throws: EMFILE, and what `respond` throws.
   func install(_ file: OpenFile, _ respond: (Int32) throws(Errno) -> Void) throws(Errno) {
     let descriptor: Int32
-    do { descriptor = try task.files.install(file) } catch {
+    do throws(Errno) { descriptor = try task.files.install(file) } catch {
       file.releaseFile()
       throw error
     }
-    do { try respond(descriptor) } catch {
+    do throws(Errno) { try respond(descriptor) } catch {
       try? task.files.close(descriptor)
       throw error
     }

@@ -3,7 +3,7 @@ public import Bench
 public import IOMMU
 internal import Memory
 internal import Seams
-public import UAPI
+internal import UAPI
 
 /// A hardware page table: `struct iommufd_hw_pagetable`. What it was made with never changes.
 public class HWPT: Object, @unchecked Sendable {
@@ -148,9 +148,9 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
       domain, on: ioas, flags: flags, enforcesCacheCoherency: device.enforcesCacheCoherency, in: context)
     try context.objects.reserve(hwpt)
     ioas.addUser()
-    do {
+    do throws(Errno) {
       if let pasid { try device.attachHardware(hwpt, pasid) }
-      do { try ioas.pagetable.addDomain(domain) } catch {
+      do throws(Errno) { try ioas.pagetable.addDomain(domain) } catch {
         if let pasid { device.detachHardware(pasid)?.giveBack() }
         throw error
       }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
 public import IOMMU
-public import Memory
+internal import Memory
 internal import Seams
 public import UAPI
 
@@ -62,14 +62,14 @@ public final class HWQueue: Object, HardwareQueueCore, @unchecked Sendable {
     try context.kernel.failures.pass(.allocation)
     let access = try context.createAccess(needsPin: true, internal: true, unmap: nil)
     let span = (iova: iova - offset, length: pages << Page.shift)
-    do {
+    do throws(Errno) {
       try access.attach(viommu.parent.ioas)
       let frames = try access.pin(iova: span.iova, length: span.length, writing: false)
       guard let first = frames.first,
         frames.enumerated().allSatisfy({ $1.raw == first.raw &+ UInt32($0) })
       else {
         access.unpin(iova: span.iova, length: span.length)
-        throw Errno.EFAULT("the pages of the queue are not neighbours in physical memory", iova, length)
+        throw .EFAULT("the pages of the queue are not neighbours in physical memory", iova, length)
       }
       self.access = access
       pinned = span

@@ -202,7 +202,7 @@ extension Command {
         try context.objects.reserve(queue)
         viommu.addUser()
         viommu.eventQueues.append(queue)
-        do {
+        do throws(Errno) {
           try context.kernel.failures.pass(.allocation)
           try install(VEventQFile(queue)) { descriptor throws(Errno) in
             self[Layout.VEventQAlloc.outVEventQID] = queue.id

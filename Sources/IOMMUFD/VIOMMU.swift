@@ -145,7 +145,7 @@ public final class VDevice: Object, @unchecked Sendable {
     viommu.addUser()
     device.vdevice = self
     try viommu.reserve(virtualID: virtualID)
-    do {
+    do throws(Errno) {
       try (viommu.driver as? any VIOMMUDevices)?.addDevice(device.device, virtualID: virtualID)
     } catch {
       viommu.set(nil, virtualID: virtualID)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Bench
+public import Bench
 internal import IOMMUFD
 internal import Memory
 internal import Synchronization

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Drivers
+internal import Drivers
 public import IOMMUFD
 public import Memory
 internal import Seams
@@ -40,7 +40,8 @@ public final class Machine: @unchecked Sendable {
     memory = PhysicalMemory(size: configuration.memorySize, stride: configuration.frameStride)
     let failures = FailurePoints()
     kernel = Kernel(
-      configuration.kernel, memory: memory, failures: failures, selftest: Selftest())
+      configuration.kernel, memory: memory, failures: failures,
+      selftest: Selftest(configuration.kernel, memory: memory, failures: failures))
   }
 
   // MARK: Processes

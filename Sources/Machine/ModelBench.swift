@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
+internal import IOMMU
 internal import IOMMUFD
 internal import Memory
 internal import Seams
@@ -65,7 +66,7 @@ public final class ModelBench: Bench {
   public func translate(_ fd: Int32, hwpt: UInt32, iova: UInt64) -> UInt64? {
     guard let context = context(fd) else { return nil }
     do throws(Errno) {
-      return try context.objects.with(PagingHWPT.self, hwpt) { $0.domain.translate(IOVA(iova))?.raw }
+      return try context.objects.with(PagingHWPT.self, hwpt) { $0.pagingDomain.translate(IOVA(iova))?.raw }
     } catch { return nil }
   }
 

@@ -2,6 +2,8 @@
 import Dispatch
 import Machine
 import Synchronization
+import Bench
+import Memory
 import Testing
 import UAPI
 

@@ -159,7 +159,12 @@ public struct RecordedProgram: Sendable {
     return width
   }
 
+  /// A number as strtoull reads it: one that is too large is the largest.
   private static func integer(_ word: Substring) -> UInt64? {
-    word.hasPrefix("0x") ? UInt64(word.dropFirst(2), radix: 16) : UInt64(word)
+    let (digits, radix) = word.hasPrefix("0x") ? (word.dropFirst(2), 16) : (word, 10)
+    guard !digits.isEmpty, digits.allSatisfy({ $0.hexDigitValue.map { $0 < radix } ?? false }) else {
+      return nil
+    }
+    return UInt64(digits, radix: radix) ?? .max
   }
 }

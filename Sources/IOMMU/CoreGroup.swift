@@ -240,7 +240,9 @@ public final class CoreGroup: @unchecked Sendable {
   /// A switch that must succeed, to a domain that served the members before.
   private func switchAlways(to domain: any Domain) {
     guard currentDomain !== domain else { return }
-    for member in memberList where !member.isBlocked { try? domain.attach(member.device, from: currentDomain) }
+    for member in memberList where !member.isBlocked {
+      try? domain.attach(member.device, from: currentDomain)
+    }
     currentDomain = domain
   }
 

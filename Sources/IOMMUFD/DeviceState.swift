@@ -99,7 +99,9 @@ public final class DeviceState: @unchecked Sendable {
       guard
         let window = windows.first(where: { offset >= $0.offset && offset - $0.offset < $0.length })
       else { throw .ENXIO("no window is at the offset", offset) }
-      guard window.owner.context.objects.hold(window.owner) else { throw .ENXIO("the window is going away", offset) }
+      guard window.owner.context.objects.hold(window.owner) else {
+        throw .ENXIO("the window is going away", offset)
+      }
       return window
     }
     guard offset == window.offset, length &+ Page.mask & ~Page.mask == window.length else {
@@ -155,11 +157,6 @@ public final class DeviceState: @unchecked Sendable {
 
   // MARK: Closing
 
-  /// The file is closed. What is `left` has reference counts that a driver broke (a mock device destroyed
-  /// with PASIDs attached, reference Q14): as in the kernel it is never destroyed.
-  func close(leaving left: [Object]) {
-    for case let device as DeviceObject in left { device.group.abandonAttachments() }
-    for case let ioas as IOAS in left { ioas.hwpts = [] }
-    lock.withLock { windows = [] }
-  }
+  /// The file is closed, and every object is gone.
+  func close() { lock.withLock { windows = [] } }
 }

@@ -64,7 +64,8 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
   private(set) var presentMSI: UInt64 = 0
 
   private init(
-    _ domain: any PagingDomain, on ioas: IOAS, flags: UInt32, enforcesCacheCoherency: Bool, in context: Context
+    _ domain: any PagingDomain, on ioas: IOAS, flags: UInt32, enforcesCacheCoherency: Bool,
+    in context: Context
   ) {
     self.ioas = ioas
     self.enforcesCacheCoherency = enforcesCacheCoherency
@@ -268,7 +269,8 @@ public final class NestedHWPT: HWPT, @unchecked Sendable {
       NestedHWPT(domain, parent: viommu.parent, viommu: viommu, flags: flags, in: context))
   }
 
-  private static func requireFlags(_ flags: UInt32, _ data: UserData, _ version: KernelVersion) throws(Errno) {
+  private static func requireFlags(_ flags: UInt32, _ data: UserData, _ version: KernelVersion) throws(Errno)
+  {
     guard flags & ~validFlags(version) == 0 else {
       throw .EOPNOTSUPP("a flag that a nested HWPT cannot have", UInt64(flags), UInt64(validFlags(version)))
     }

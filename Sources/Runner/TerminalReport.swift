@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import Language
+
+/// A run as people read it: a line for each case, what is wrong below it, and the sums at the end.
+public final class TerminalReport: RunEventSink {
+  private let output: ByteOutput
+  private let renderer: DiagnosticRenderer
+  /// Say nothing about what is good.
+  private let isQuiet: Bool
+
+  public init(_ output: ByteOutput, renderer: DiagnosticRenderer, isQuiet: Bool = false) {
+    self.output = output
+    self.renderer = renderer
+    self.isQuiet = isQuiet
+  }
+
+  public func receive(_ event: RunEvent) {
+    switch event {
+    case .began, .scriptBegan: break
+    case .output(let text): output.write(text)
+    case .trace(let event): output.write("\(event.statement): \(event.line)\n")
+    case .warning(let diagnostic): output.write(renderer.render(diagnostic))
+    case .caseEnded(let result): write(result)
+    case .ended(let totals): output.write(totals.summary + "\n")
+    }
+    // A person sees each case when it is over.
+    if case .caseEnded = event, output.isTerminal { output.flush() }
+  }
+
+  private func write(_ result: RunCase) {
+    output.write(renderer.render(result.diagnostics))
+    guard !isQuiet || !result.verdict.isGood else { return }
+    for note in result.notes { output.write("  \(note)\n") }
+    let word = result.verdict.word
+    let padding = String(repeating: " ", count: max(1, 8 - word.count))
+    var line = paint(word, result.verdict) + padding + result.title
+    if let reason = result.verdict.reason { line += "  (\(reason))" }
+    output.write(line + "\n")
+  }
+
+  private func paint(_ word: String, _ verdict: RunVerdict) -> String {
+    guard renderer.usesColour else { return word }
+    let colour =
+      switch verdict {
+      case .passed: "32"
+      case .skipped, .expectedFailure: "33"
+      default: "1;31"
+      }
+    return "\u{1B}[\(colour)m\(word)\u{1B}[0m"
+  }
+}

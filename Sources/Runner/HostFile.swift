@@ -54,7 +54,7 @@ public enum HostFile {
     }
     let target = exists ? resolved(path) : path
     var template = Array((target + ".XXXXXX").utf8CString)
-    let descriptor = mkostemp(&template, O_CLOEXEC)
+    let descriptor = mkstemp(&template)
     guard descriptor >= 0 else { throw FileFailure("write", path, errno) }
     let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     do throws(FileFailure) {

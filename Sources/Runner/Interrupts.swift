@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+public import Interpreter
 internal import Synchronization
 
 /// Ctrl-C and closed pipes, as things that are asked about instead of ending the process.
 ///
 /// A signal handler may do next to nothing: this one counts, and writes a byte to a pipe for those who
-/// wait on descriptors. A second Ctrl-C, while the first is not yet taken, ends the process at once.
+/// wait on descriptors. A third Ctrl-C, while the first is not yet taken, ends the process at once.
 public enum Interrupts {
   private static let count = Atomic<Int>(0)
   private static let pipe: (reading: Int32, writing: Int32) = {
@@ -17,6 +18,12 @@ public enum Interrupts {
     }
     return (ends[0], ends[1])
   }()
+
+  /// What Ctrl-C cancels, besides being counted. Set once, before anything runs.
+  private nonisolated(unsafe) static var listener: Cancellation?
+
+  /// From now on Ctrl-C cancels this, too.
+  public static func forward(to cancellation: Cancellation) { listener = cancellation }
 
   /// Takes over SIGINT and SIGTERM, and makes writing to a closed pipe an error like any other.
   public static func install() {
@@ -37,6 +44,7 @@ public enum Interrupts {
     if count.add(1, ordering: .sequentiallyConsistent).newValue > 2 {
       _exit(ExitStatus.interrupted.rawValue)
     }
+    listener?.cancel()
     var byte: UInt8 = 1
     _ = write(pipe.writing, &byte, 1)
     errno = saved
@@ -50,6 +58,7 @@ public enum Interrupts {
     var byte: UInt8 = 0
     while read(pipe.reading, &byte, 1) == 1 {}
     count.store(0, ordering: .relaxed)
+    listener?.reset()
   }
 
   /// Becomes readable when the wish is there.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
-public import Language
+internal import Language
 
 /// A report for machines: `--report tap|junit|ndjson=FILE`.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
-public import Machine
+internal import Machine
 public import UAPI
 
 /// Makes what scripts run on: a machine of a chosen kernel with chosen hardware, and its bench.

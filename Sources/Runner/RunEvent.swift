@@ -69,31 +69,6 @@ public enum RunVerdict: Sendable, Equatable {
   }
 }
 
-/// The outcome of a test, or of what a script does outside of its tests.
-public struct RunCase: Sendable {
-  /// The script's path.
-  public let script: String
-  /// The test's name; empty for the script itself.
-  public let name: String
-  public let line: Int
-  public let verdict: RunVerdict
-  public let counts: StatementCounts
-  public let sections: [SectionResult]
-  /// Everything there is to say about it: failures, and for the first case of a script its mistakes.
-  public let diagnostics: [Diagnostic]
-  /// Remarks that are no failures, and why a script cannot be read.
-  public let notes: [String]
-  public let seconds: Double
-
-  /// `examples/map.iofd`, `examples/map.iofd: "short sizes"`
-  public var title: String { name.isEmpty ? script : "\(script): \"\(name)\"" }
-
-  /// The first thing that went wrong, in a sentence.
-  public var message: String? {
-    diagnostics.first { $0.severity == .error }?.message ?? verdict.reason ?? notes.first
-  }
-}
-
 /// What a run consists of.
 public enum RunEvent: Sendable {
   case began(kernel: String, backend: String, scripts: Int)

@@ -71,7 +71,8 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "LineEditing", "Machine", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
+        "Runner", "LineEditing", "Machine", "Drivers", "IOMMU", "Memory", "Seams", "Interpreter", "Language",
+        "Corpora", "UAPI", "Bench",
       ],
       swiftSettings: hot),
     .executableTarget(

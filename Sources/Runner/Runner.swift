@@ -122,19 +122,6 @@ public final class Runner: Sendable {
   private func isChosen(_ name: String) -> Bool { configuration.filter.contains { name.contains($0) } }
 }
 
-/// Hands out numbers from 0, each once, in order.
-private final class Turns: Sendable {
-  private let next = Atomic<Int>(0)
-  private let count: Int
-
-  init(_ count: Int) { self.count = count }
-
-  func take() -> Int? {
-    let turn = next.add(1, ordering: .relaxed).oldValue
-    return turn < count ? turn : nil
-  }
-}
-
 /// What one script says goes into the stream under its number.
 private final class Voice: TraceSink {
   let script: Int

@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// One thread looks every few milliseconds and cancels; a script notices at its next statement. A statement
 /// that does not come to its end within `patience` ends the process, since nothing else could.
-final class Watch: Sendable {
+public final class Watch: Sendable {
   enum Reason {
     case interrupt, time, memory
   }
@@ -105,7 +105,7 @@ final class Watch: Sendable {
   }
 
   /// What the process occupies now.
-  static func residentBytes() -> Int {
+  public static func residentBytes() -> Int {
     do throws(FileFailure) {
       let text = String(decoding: try HostFile.read("/proc/self/statm", limit: 4096), as: UTF8.self)
       let words = text.split(separator: " ")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import Synchronization
 
 /// Threads of the host, with a stack that deep scripts fit into.
-enum Workers {
+public enum Workers {
   private static let stackSize = 16 << 20
 
   /// As many as the process may use at a time.
-  static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  public static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   private final class Job {
     let body: @Sendable () -> Void
@@ -15,7 +16,7 @@ enum Workers {
 
   /// Runs `body` on that many threads at once, one of them the caller's, and waits for all. Where the
   /// host grants fewer threads, fewer share the work.
-  static func run(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+  public static func run(_ count: Int, _ body: @escaping @Sendable () -> Void) {
     var threads: [pthread_t] = []
     for _ in 1..<max(1, count) {
       guard let thread = start(body) else { break }
@@ -42,5 +43,18 @@ enum Workers {
       return nil
     }
     return thread
+  }
+}
+
+/// Hands out numbers from 0, each once, in order.
+public final class Turns: Sendable {
+  private let next = Atomic<Int>(0)
+  private let count: Int
+
+  public init(_ count: Int) { self.count = count }
+
+  public func take() -> Int? {
+    let turn = next.add(1, ordering: .relaxed).oldValue
+    return turn < count ? turn : nil
   }
 }

@@ -33,9 +33,6 @@ let package = Package(
     .library(name: "Language", targets: ["Language"]),
     .library(name: "Interpreter", targets: ["Interpreter"]),
   ],
-  dependencies: [
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-  ],
   targets: [
     // The waist.
     .target(name: "UAPI", swiftSettings: hot),
@@ -82,7 +79,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineToolTests", dependencies: ["CommandLineTool", "LineEditing", "Runner"],
       swiftSettings: strict),
-    .testTarget(name: "RunnerTests", dependencies: ["Runner"], swiftSettings: strict),
+    .testTarget(
+      name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language"], swiftSettings: strict),
     .testTarget(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(

@@ -139,5 +139,5 @@ enum Script {
   static let fail = "vm = ioas create -> EEXIST\n"
   static let invalid = "vm = ioas craete\n"
   /// Goes on for minutes.
-  static let long = "for i in 1...1000000 {\n  for j in 1...60 {\n    x = $i + $j\n  }\n}\n"
+  static let long = "for i in 1...1000000 {\n  for j in 1...60 {\n    x = ($i + $j)\n  }\n}\n"
 }

@@ -104,7 +104,7 @@ struct RunnerTests {
 
   @Test func endsWhatTakesTooLong() throws {
     let directory = try TemporaryDirectory()
-    try directory.write("a.iofd", "for i in 1...1000000 {\n  for j in 1...60 {\n    x = $i + $j\n  }\n}\n")
+    try directory.write("a.iofd", "for i in 1...1000000 {\n  for j in 1...60 {\n    x = ($i + $j)\n  }\n}\n")
     #expect(run(directory) { $0.secondsLimit = 0.05 }.totals.status == .timeOut)
     #expect(run(directory) { $0.statementLimit = 1000 }.totals.status == .timeOut)
     #expect(run(directory) { $0.memoryLimit = 1 }.totals.status == .outOfMemory)

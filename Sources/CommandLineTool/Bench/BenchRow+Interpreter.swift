@@ -8,7 +8,7 @@ internal import Runner
 extension BenchRow {
   static let interpreterRows = [
     BenchRow(name: "interpreter: a loop of simple values", unit: .perSecond, budget: .atLeast(1e6)) {
-      Outcome(value: loop($0, "y = $i + 1", rounds: $0.rounds(1_000_000), statements: 1))
+      Outcome(value: loop($0, "y = ($i + 1)", rounds: $0.rounds(1_000_000), statements: 1))
     },
     BenchRow(name: "interpreter: a loop of requests (unmap, ENOENT)", unit: .perSecond, budget: .atLeast(1e6))
     {

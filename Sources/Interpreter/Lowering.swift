@@ -302,7 +302,7 @@ struct Lowering {
         place: assignment.argument?.place ?? place)
     }
     return RequestPlan(
-      name: op.map { "TEST \($0.name)" } ?? row.name, request: row.request, row: row, op: op,
+      place: place, name: op.map { "TEST \($0.name)" } ?? row.name, request: row.request, row: row, op: op,
       template: builder.template, fields: builder.fields, payloads: payloads, descriptor: descriptor,
       argument: argument, results: results,
       announced: sizeField.map { (offset: $0.offset, size: $0.size) })

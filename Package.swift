@@ -80,6 +80,10 @@ let package = Package(
 
     // Tests.
     .testTarget(
+      name: "CommandLineToolTests", dependencies: ["CommandLineTool", "LineEditing", "Runner"],
+      swiftSettings: strict),
+    .testTarget(name: "RunnerTests", dependencies: ["Runner"], swiftSettings: strict),
+    .testTarget(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
       name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],

@@ -25,11 +25,13 @@ public enum Interrupts {
   /// From now on Ctrl-C cancels this, too.
   public static func forward(to cancellation: Cancellation) { listener = cancellation }
 
-  /// Takes over SIGINT and SIGTERM, and makes writing to a closed pipe an error like any other.
+  /// Takes over SIGINT and SIGTERM, and makes writing to a closed pipe, or beyond a
+  /// limit of file sizes, an error like any other.
   public static func install() {
     _ = pipe
     _ = count.load(ordering: .relaxed)
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in Interrupts.raise() }
     // Not restarted: a read from a terminal or a pipe comes back.

@@ -23,7 +23,7 @@ extension BenchRow {
   /// The table of a device as the driver makes it, and memory for it.
   private static func domain() throws(Errno) -> any PagingDomain {
     let driver = MockDriver(.standard, memory: PhysicalMemory(), failures: FailurePoints())
-    let device = try driver.createDevice(flags: 0, on: IOMMUInstance())
+    let device = try driver.createDevice(flags: 0, on: IOMMUInstance(name: "bench", driver: driver))
     return try driver.allocatePaging(for: device)
   }
 

@@ -92,5 +92,8 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),
+    .testTarget(
+      name: "ExamplesTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
+      swiftSettings: strict),
   ]
 )

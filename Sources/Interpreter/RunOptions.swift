@@ -11,6 +11,8 @@ public final class Cancellation: Sendable {
   public var isCancelled: Bool { flag.load(ordering: .relaxed) }
   /// Safe to call from a signal handler.
   public func cancel() { flag.store(true, ordering: .relaxed) }
+  /// A session goes on after a statement that was cancelled.
+  public func reset() { flag.store(false, ordering: .relaxed) }
 }
 
 /// A request, decoded.

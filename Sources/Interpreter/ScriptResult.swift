@@ -34,6 +34,16 @@ public struct StatementCounts: Sendable, Equatable {
   public var blocked = 0
   public var expectedFailures = 0
 
+  public init(
+    passed: Int = 0, failed: Int = 0, skipped: Int = 0, blocked: Int = 0, expectedFailures: Int = 0
+  ) {
+    self.passed = passed
+    self.failed = failed
+    self.skipped = skipped
+    self.blocked = blocked
+    self.expectedFailures = expectedFailures
+  }
+
   public var total: Int { passed + failed + skipped + blocked + expectedFailures }
 
   static func + (a: StatementCounts, b: StatementCounts) -> StatementCounts {

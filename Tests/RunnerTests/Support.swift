@@ -2,6 +2,9 @@
 import Glibc
 import Testing
 
+import Interpreter
+import Language
+
 @testable import Runner
 
 /// A directory that goes away with the test.

@@ -110,8 +110,8 @@ final class RequestPlan {
   let announced: (offset: Int, size: Int)?
 
   init(
-    place: Place, name: String, request: UInt32, row: CommandRow?, op: SelftestOp?, template: [UInt8], fields: [FieldCode],
-    payloads: [Payload], descriptor: Code?, argument: Code?, results: [ResultSpec],
+    place: Place, name: String, request: UInt32, row: CommandRow?, op: SelftestOp?, template: [UInt8],
+    fields: [FieldCode], payloads: [Payload], descriptor: Code?, argument: Code?, results: [ResultSpec],
     announced: (offset: Int, size: Int)?
   ) {
     self.place = place

@@ -160,6 +160,10 @@ public struct RecordedProgram: Sendable {
   }
 
   private static func integer(_ word: Substring) -> UInt64? {
-    word.hasPrefix("0x") ? UInt64(word.dropFirst(2), radix: 16) : UInt64(word)
+    let radix = word.hasPrefix("0x") ? 16 : 10
+    let digits = radix == 16 ? word.dropFirst(2) : word[...]
+    if let number = UInt64(digits, radix: radix) { return number }
+    // The recorder read numbers with strtoull, which ends at the largest.
+    return !digits.isEmpty && digits.allSatisfy(\.isHexDigit) ? .max : nil
   }
 }

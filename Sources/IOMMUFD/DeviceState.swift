@@ -156,9 +156,13 @@ public final class DeviceState: @unchecked Sendable {
   // MARK: Closing
 
   /// The file is closed. What is `left` has reference counts that a driver broke (a mock device destroyed
-  /// with PASIDs attached, reference Q14): as in the kernel it is never destroyed.
+  /// with PASIDs attached, reference Q14): as in the kernel it is never destroyed, and what it pinned stays
+  /// pinned. Only what ties the model's own objects together is undone.
   func close(leaving left: [Object]) {
-    for case let device as DeviceObject in left { device.group.abandonAttachments() }
+    for case let device as DeviceObject in left {
+      device.group.abandonAttachments()
+      device.group.core.release()
+    }
     for case let ioas as IOAS in left { ioas.hwpts = [] }
     lock.withLock { windows = [] }
   }

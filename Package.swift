@@ -74,10 +74,10 @@ let package = Package(
 
     // Tests.
     .testTarget(
+      name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
+    .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
+    .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),
-
-    // Tests.
-    .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
   ]
 )

@@ -74,6 +74,8 @@ let package = Package(
 
     // Tests.
     .testTarget(
+      name: "DriversTests", dependencies: ["Drivers", "IOMMU", "Memory", "Seams", "UAPI"], swiftSettings: strict),
+    .testTarget(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(

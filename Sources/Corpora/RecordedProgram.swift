@@ -159,11 +159,10 @@ public struct RecordedProgram: Sendable {
     return width
   }
 
+  /// A number as strtoull reads it: one that is too large is the largest.
   private static func integer(_ word: Substring) -> UInt64? {
-    let radix = word.hasPrefix("0x") ? 16 : 10
-    let digits = radix == 16 ? word.dropFirst(2) : word[...]
-    if let number = UInt64(digits, radix: radix) { return number }
-    // The recorder read numbers with strtoull, which ends at the largest.
-    return !digits.isEmpty && digits.allSatisfy(\.isHexDigit) ? .max : nil
+    let (digits, radix) = word.hasPrefix("0x") ? (word.dropFirst(2), 16) : (word, 10)
+    guard !digits.isEmpty, digits.allSatisfy({ $0.hexDigitValue.map { $0 < radix } ?? false }) else { return nil }
+    return UInt64(digits, radix: radix) ?? .max
   }
 }

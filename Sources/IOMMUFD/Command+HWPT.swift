@@ -95,7 +95,8 @@ extension Command {
     let pageSize = self[Layout.GetDirtyBitmap.pageSize]
     guard flags & ~1 == 0, self[Layout.GetDirtyBitmap.reserved] == 0 else {
       throw .EOPNOTSUPP(
-        "an unknown flag, or __reserved is not 0", UInt64(flags), UInt64(self[Layout.GetDirtyBitmap.reserved]))
+        "an unknown flag, or __reserved is not 0", UInt64(flags), UInt64(self[Layout.GetDirtyBitmap.reserved])
+      )
     }
     try context.objects.with(PagingHWPT.self, self[Layout.GetDirtyBitmap.hwptID]) { hwpt throws(Errno) in
       let pagetable = hwpt.ioas.pagetable

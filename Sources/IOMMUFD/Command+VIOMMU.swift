@@ -14,7 +14,8 @@ extension Command {
   func viommuAlloc() throws(Errno) -> Int32 {
     let type = self[Layout.VIOMMUAlloc.type]
     guard self[Layout.VIOMMUAlloc.flags] == 0, type != 0 else {
-      throw .EOPNOTSUPP("flags is not 0, or the type is", UInt64(self[Layout.VIOMMUAlloc.flags]), UInt64(type))
+      throw .EOPNOTSUPP(
+        "flags is not 0, or the type is", UInt64(self[Layout.VIOMMUAlloc.flags]), UInt64(type))
     }
     try context.objects.with(DeviceObject.self, self[Layout.VIOMMUAlloc.devID]) { device throws(Errno) in
       guard let instance = device.device.instance, let driver = instance.driver as? any VIOMMUProviding,
@@ -100,7 +101,8 @@ extension Command {
     let iova = self[Layout.HWQueueAlloc.nestingParentIOVA]
     let length = self[Layout.HWQueueAlloc.length]
     guard self[Layout.HWQueueAlloc.flags] == 0, type != 0 else {
-      throw .EOPNOTSUPP("flags is not 0, or the type is", UInt64(self[Layout.HWQueueAlloc.flags]), UInt64(type))
+      throw .EOPNOTSUPP(
+        "flags is not 0, or the type is", UInt64(self[Layout.HWQueueAlloc.flags]), UInt64(type))
     }
     guard length > 0 else { throw .EINVAL("length is 0") }
     guard !iova.addingReportingOverflow(length - 1).overflow else {

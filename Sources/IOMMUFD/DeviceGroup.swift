@@ -18,14 +18,6 @@ final class DeviceGroup: @unchecked Sendable {
   var msiWindow: UInt64?
 
   init(_ core: CoreGroup) { self.core = core }
-
-  /// Lets go of attachments that will never be taken off, so that what they hold can at least be freed.
-  func abandonAttachments() {
-    lock.withLock {
-      for pasid in attachments.keys { if pasid == 0 { core.detach() } else { core.detach(pasid: pasid) } }
-      attachments = [:]
-    }
-  }
 }
 
 /// One HWPT at one PASID of a group, and the devices that attached it: `struct iommufd_attach`. The hardware

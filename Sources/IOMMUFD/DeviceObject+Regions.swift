@@ -13,7 +13,8 @@ extension DeviceObject {
     try reserveRegions(in: hwpt.ioas)
     let software = device.reservedRegions.filter { $0.kind == .softwareMSI }
     if let window = software.last { group.msiWindow = window.first }
-    guard software.count <= 1, software.isEmpty || !device.reservedRegions.contains(where: { $0.kind == .msi })
+    guard software.count <= 1,
+      software.isEmpty || !device.reservedRegions.contains(where: { $0.kind == .msi })
     else {
       unreserveRegions(in: hwpt)
       throw .EINVAL("the device reports more than one interrupt window")

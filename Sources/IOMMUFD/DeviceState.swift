@@ -99,7 +99,9 @@ public final class DeviceState: @unchecked Sendable {
       guard
         let window = windows.first(where: { offset >= $0.offset && offset - $0.offset < $0.length })
       else { throw .ENXIO("no window is at the offset", offset) }
-      guard window.owner.context.objects.hold(window.owner) else { throw .ENXIO("the window is going away", offset) }
+      guard window.owner.context.objects.hold(window.owner) else {
+        throw .ENXIO("the window is going away", offset)
+      }
       return window
     }
     guard offset == window.offset, length &+ Page.mask & ~Page.mask == window.length else {
@@ -156,14 +158,12 @@ public final class DeviceState: @unchecked Sendable {
   // MARK: Closing
 
   /// The file is closed. What is `left` has reference counts that a driver broke (a mock device destroyed
-  /// with PASIDs attached, reference Q14): as in the kernel it is never destroyed, and what it pinned stays
-  /// pinned. Only what ties the model's own objects together is undone.
+  /// with PASIDs attached, reference Q14). The kernel leaves it, with all that it pins, for ever; here it
+  /// goes.
   func close(leaving left: [Object]) {
     for case let device as DeviceObject in left {
-      device.group.abandonAttachments()
-      device.group.core.release()
+      for pasid in device.attachedPASIDs { device.detach(pasid: pasid) }
     }
-    for case let ioas as IOAS in left { ioas.hwpts = [] }
-    lock.withLock { windows = [] }
+    if let context = left.first?.context { _ = context.objects.removeAll() }
   }
 }

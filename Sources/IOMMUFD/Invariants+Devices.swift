@@ -88,7 +88,8 @@ extension Context {
           core.handle(at: pasid)?.domain === attachment.hwpt.domain,
           "the IOMMU core has the domain of the attached HWPT", place)
         findings.require(
-          attachment.devices.allSatisfy { $0.group === group }, "an attachment's devices are of its group", place)
+          attachment.devices.allSatisfy { $0.group === group }, "an attachment's devices are of its group",
+          place)
         // 14.
         if pasid != 0 {
           findings.require(attachment.hwpt.isForPASIDs, "a PASID's HWPT is allocated for PASIDs", place)
@@ -115,12 +116,14 @@ extension Context {
           $0.kind != .directRelaxable && $0.first == span.first && $0.last == span.last
         }
         findings.require(
-          isHere && isRegion, "a device reserves its regions where it is attached", "\(place), \(device.name)")
+          isHere && isRegion, "a device reserves its regions where it is attached", "\(place), \(device.name)"
+        )
       } else {
         let domain = domains.first { $0 === owner }
         let aperture = domain?.aperture
         findings.require(
-          aperture.map { !$0.overlaps(span) } ?? false, "a domain reserves what is outside its aperture", place)
+          aperture.map { !$0.overlaps(span) } ?? false, "a domain reserves what is outside its aperture",
+          place)
       }
     }
     for domain in domains {
@@ -140,7 +143,8 @@ extension Context {
       device.attachedPASIDs.contains { device.hwpt(at: $0) === hwpt }
     }
     findings.require(
-      (hwpt.fault != nil) == (hwpt.domain.faultHandler != nil), "a domain hands faults to its HWPT's queue", name)
+      (hwpt.fault != nil) == (hwpt.domain.faultHandler != nil), "a domain hands faults to its HWPT's queue",
+      name)
     switch hwpt {
     case let paging as PagingHWPT:
       findings.require(
@@ -175,17 +179,20 @@ extension Context {
     let groups = waiting + unanswered.map(\.group)
     let name = "FAULT \(queue.id)"
     findings.require(
-      Set(groups.map(ObjectIdentifier.init)).count == groups.count, "a fault group is in one place only", name)
+      Set(groups.map(ObjectIdentifier.init)).count == groups.count, "a fault group is in one place only", name
+    )
     findings.require(unanswered.allSatisfy { $0.cookie >= 1 }, "cookies begin at 1", name)
     for group in groups {
-      let handles = group.device.group.map { core in core.attachedPASIDs.compactMap { core.handle(at: $0) } } ?? []
+      let handles =
+        group.device.group.map { core in core.attachedPASIDs.compactMap { core.handle(at: $0) } } ?? []
       findings.require(
         handles.contains { $0 === group.handle }, "a queued fault's attachment is still there",
         "\(name), \(group.device.name)")
       findings.require(
         group.handle.domain?.faultHandler === queue, "a queued fault's HWPT uses this queue", name)
       findings.require(
-        group.requests.last?.flags.contains(.lastPage) ?? false, "a fault group ends with its last request", name)
+        group.requests.last?.flags.contains(.lastPage) ?? false, "a fault group ends with its last request",
+        name)
     }
   }
 
@@ -215,7 +222,8 @@ extension Context {
       let name = "VDEVICE \(vdevice.id)"
       let device = vdevice.device
       findings.require(
-        device.group.lock.withLock { device.vdevice === vdevice }, "a device has one vDEVICE and knows it", name)
+        device.group.lock.withLock { device.vdevice === vdevice }, "a device has one vDEVICE and knows it",
+        name)
       findings.require(
         device.device.instance === vdevice.viommu.instance, "a vDEVICE is behind its vIOMMU's hardware", name)
       findings.require(

@@ -58,20 +58,24 @@ public struct MappedWindow: Sendable {
   }
 }
 
+/// What a program is born with at descriptors 0, 1 and 2.
+private final class StandardStream: OpenFile, @unchecked Sendable {
+  override var name: String { "/dev/null" }
+}
+
 /// A process's descriptors: lowest free number first, as in Linux.
 public final class FileTable: @unchecked Sendable {
   private let lock = Lock("file table")
   private var slots: [OpenFile?] = []
   private let limit: Int
 
-  /// - Parameters:
-  ///   - firstFree: descriptors below it are taken (0, 1 and 2 in a program).
-  ///   - limit: RLIMIT_NOFILE.
-  public init(firstFree: Int = 3, limit: Int = 1 << 20) {
+  /// The table of a program that has just started: its standard input, output and error are open.
+  ///
+  /// - Parameter limit: RLIMIT_NOFILE.
+  public init(limit: Int = 1 << 20) {
     self.limit = limit
-    reserved = firstFree
+    slots = [StandardStream(), StandardStream(), StandardStream()]
   }
-  private let reserved: Int
 
   /// Puts `file` under the lowest free descriptor; the descriptor takes over the caller's reference.
   ///
@@ -79,11 +83,11 @@ public final class FileTable: @unchecked Sendable {
   public func install(_ file: OpenFile) throws(Errno) -> Int32 {
     try lock.withLock { () throws(Errno) -> Int32 in
       let free = slots.firstIndex { $0 == nil } ?? slots.count
-      guard reserved + free < limit else {
+      guard free < limit else {
         throw .EMFILE("the process has no free descriptor", UInt64(limit))
       }
       if free == slots.count { slots.append(file) } else { slots[free] = file }
-      return Int32(reserved + free)
+      return Int32(free)
     }
   }
 
@@ -92,7 +96,7 @@ public final class FileTable: @unchecked Sendable {
   /// - Throws: EBADF.
   public func get(_ fd: Int32) throws(Errno) -> OpenFile {
     try lock.withLock { () throws(Errno) -> OpenFile in
-      let index = Int(fd) - reserved
+      let index = Int(fd)
       guard index >= 0, index < slots.count, let file = slots[index] else {
         throw .EBADF("not an open descriptor", UInt64(bitPattern: Int64(fd)))
       }
@@ -113,7 +117,7 @@ public final class FileTable: @unchecked Sendable {
   /// - Throws: EBADF.
   public func close(_ fd: Int32) throws(Errno) {
     let file = try lock.withLock { () throws(Errno) -> OpenFile in
-      let index = Int(fd) - reserved
+      let index = Int(fd)
       guard index >= 0, index < slots.count, let file = slots[index] else {
         throw .EBADF("not an open descriptor", UInt64(bitPattern: Int64(fd)))
       }
@@ -144,7 +148,7 @@ public final class FileTable: @unchecked Sendable {
   /// A copy for a forked child: the same open files under the same numbers.
   public func forked() -> FileTable {
     lock.withLock {
-      let copy = FileTable(firstFree: reserved, limit: limit)
+      let copy = FileTable(limit: limit)
       copy.slots = slots
       for file in slots { file?.retainFile() }
       return copy
@@ -154,7 +158,7 @@ public final class FileTable: @unchecked Sendable {
   /// The open descriptors, ascending.
   public var open: [(fd: Int32, file: OpenFile)] {
     lock.withLock {
-      slots.enumerated().compactMap { index, file in file.map { (Int32(reserved + index), $0) } }
+      slots.enumerated().compactMap { index, file in file.map { (Int32(index), $0) } }
     }
   }
 }

@@ -112,7 +112,8 @@ extension Selftest {
   }
 
   /// `iommufd_test_check_pages`.
-  private func compare(_ frames: [FrameNumber], with address: UInt64, of task: any CallingTask) throws(Errno) {
+  private func compare(_ frames: [FrameNumber], with address: UInt64, of task: any CallingTask) throws(Errno)
+  {
     for (index, frame) in frames.enumerated() {
       let place = address &+ UInt64(index) << Page.shift
       guard let there = task.memory.frame(at: place & ~Page.mask, writing: false) else {

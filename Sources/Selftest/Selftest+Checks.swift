@@ -95,7 +95,8 @@ extension Selftest {
       if !physical.isCompound(frame) {
         let count = physical.pinCount(of: frame)
         guard count == expected else {
-          throw .EIO("the page is pinned another number of times", address + done, UInt64(count), UInt64(expected))
+          throw .EIO(
+            "the page is pinned another number of times", address + done, UInt64(count), UInt64(expected))
         }
       }
       done += Page.size
@@ -155,7 +156,8 @@ extension Selftest {
   }
 
   /// The mock's domain of the HWPT that `id` names. `get_md_pagetable`.
-  private func withMock(_ command: borrowing Command, _ body: (MockDomain) throws(Errno) -> Void) throws(Errno)
+  private func withMock(_ command: borrowing Command, _ body: (MockDomain) throws(Errno) -> Void)
+    throws(Errno)
   {
     try command.context.objects.with(PagingHWPT.self, command[L.id]) { hwpt throws(Errno) in
       guard let domain = hwpt.domain as? MockDomain else {

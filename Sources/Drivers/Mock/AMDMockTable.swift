@@ -197,7 +197,8 @@ final class AMDMockTable: MockTree, MockTable, @unchecked Sendable {
   func forEachLeaf(in range: Span64, _ body: (Leaf) -> Void) {
     let limit = (UInt64(1) << Self.addressBits) - 1
     guard range.first <= limit else { return }
-    walk(root, Self.topLevel, Span64(range.first, min(range.last, limit))) { table, index, level, item, iova in
+    walk(root, Self.topLevel, Span64(range.first, min(range.last, limit))) {
+      table, index, level, item, iova in
       let slotsLg2 = Self.slotsLg2(item, level)
       let sizeLg2 = Self.itemLg2(level) + slotsLg2
       var protection: Protection = []

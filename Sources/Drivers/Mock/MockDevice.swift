@@ -15,7 +15,9 @@ public final class MockDevice: Device, @unchecked Sendable {
 
     static func known(in version: KernelVersion) -> Flags {
       version >= KernelVersion(6, 19)
-        ? [.noDirty, .pasid] : version >= KernelVersion(6, 15) ? [.noDirty, .hugeIOVA, .pasid]
+        ? [.noDirty, .pasid]
+        : version >= KernelVersion(6, 15)
+          ? [.noDirty, .hugeIOVA, .pasid]
           : [.noDirty, .hugeIOVA]
     }
   }

@@ -162,7 +162,9 @@ public struct RecordedProgram: Sendable {
   /// A number as strtoull reads it: one that is too large is the largest.
   private static func integer(_ word: Substring) -> UInt64? {
     let (digits, radix) = word.hasPrefix("0x") ? (word.dropFirst(2), 16) : (word, 10)
-    guard !digits.isEmpty, digits.allSatisfy({ $0.hexDigitValue.map { $0 < radix } ?? false }) else { return nil }
+    guard !digits.isEmpty, digits.allSatisfy({ $0.hexDigitValue.map { $0 < radix } ?? false }) else {
+      return nil
+    }
     return UInt64(digits, radix: radix) ?? .max
   }
 }

@@ -35,6 +35,12 @@ extension DeviceObject {
     dropUser()
   }
 
+  /// Detaches every PASID, the highest first.
+  func detachAll() {
+    let attached = group.lock.withLock { group.attachments.filter { $0.value.contains(self) }.keys.sorted() }
+    for pasid in attached.reversed() { detach(pasid: pasid) }
+  }
+
   private enum Change { case attach, replace }
 
   /// `iommufd_device_change_pt`.

@@ -157,13 +157,6 @@ public final class DeviceState: @unchecked Sendable {
 
   // MARK: Closing
 
-  /// The file is closed. What is `left` has reference counts that a driver broke (a mock device destroyed
-  /// with PASIDs attached, reference Q14). The kernel leaves it, with all that it pins, for ever; here it
-  /// goes.
-  func close(leaving left: [Object]) {
-    for case let device as DeviceObject in left {
-      for pasid in device.attachedPASIDs { device.detach(pasid: pasid) }
-    }
-    if let context = left.first?.context { _ = context.objects.removeAll() }
-  }
+  /// The file is closed, and every object is gone.
+  func close() { lock.withLock { windows = [] } }
 }

@@ -190,8 +190,7 @@ public final class ObjectTable: @unchecked Sendable {
   /// Removes, in ascending order of IDs, every object that nothing else refers to, and again until none is
   /// left: the close of the file. `iommufd_fops_release`.
   ///
-  /// - Returns: the objects that remained because of a broken reference count; empty unless the model is wrong
-  ///   or a driver leaked (reference devices-hwpt-viommu.md Q14).
+  /// - Returns: the objects that something refers to for ever; see `Context.close`.
   func removeAll() -> [Object] {
     while true {
       var progress = false

@@ -46,11 +46,16 @@ public final class Machine: @unchecked Sendable {
 
   // MARK: Processes
 
-  /// A new process of a user of its own, with root's capabilities.
+  /// A new process of a user of its own, with root's capabilities and three open files, as a program has.
   public func spawn(uid: UInt32 = 0) -> Process {
     lock.withLock {
       let process = Process(
         pid: nextPID, space: ProcessMemory(memory), user: UserAccount(uid: uid))
+      for _ in 0..<3 {
+        do throws(Errno) { _ = try process.files.install(StandardStream()) } catch {
+          preconditionFailure("a new process has no room for a descriptor")
+        }
+      }
       processes[nextPID] = process
       nextPID += 1
       return process
@@ -121,4 +126,9 @@ public final class Machine: @unchecked Sendable {
 
   /// Every open iommufd context, also one that only an access or an event queue keeps alive.
   var openContexts: [Context] { lock.withLock { contexts.compactMap(\.context) } }
+}
+
+/// What descriptors 0, 1 and 2 of a new process are: they can be closed, and know no request.
+private final class StandardStream: OpenFile, @unchecked Sendable {
+  override var name: String { "/dev/console" }
 }

@@ -58,24 +58,14 @@ public struct MappedWindow: Sendable {
   }
 }
 
-/// What a program is born with at descriptors 0, 1 and 2.
-private final class StandardStream: OpenFile, @unchecked Sendable {
-  override var name: String { "/dev/null" }
-}
-
 /// A process's descriptors: lowest free number first, as in Linux.
 public final class FileTable: @unchecked Sendable {
   private let lock = Lock("file table")
   private var slots: [OpenFile?] = []
   private let limit: Int
 
-  /// The table of a program that has just started: its standard input, output and error are open.
-  ///
   /// - Parameter limit: RLIMIT_NOFILE.
-  public init(limit: Int = 1 << 20) {
-    self.limit = limit
-    slots = [StandardStream(), StandardStream(), StandardStream()]
-  }
+  public init(limit: Int = 1 << 20) { self.limit = limit }
 
   /// Puts `file` under the lowest free descriptor; the descriptor takes over the caller's reference.
   ///

@@ -1,9 +1,9 @@
+import Bench
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Dispatch
 import Machine
-import Synchronization
-import Bench
 import Memory
+import Synchronization
 import Testing
 import UAPI
 

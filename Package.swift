@@ -74,6 +74,8 @@ let package = Package(
 
     // Tests.
     .testTarget(
+      name: "DeviceTests", dependencies: ["IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"], swiftSettings: strict),
+    .testTarget(
       name: "DriversTests", dependencies: ["Drivers", "IOMMU", "Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),

@@ -1,1 +1,75 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Language
+internal import Runner
+
+/// `iofd`: finds the subcommand and runs it.
+public enum CommandLineTool {
+  public static let version = "0.1"
+
+  /// Runs a command line (without the program's own name) and returns the exit status.
+  public static func main(_ words: [String]) -> Int32 {
+    Interrupts.install()
+    CrashReport.install()
+    do throws(UsageError) {
+      return try dispatch(words).rawValue
+    } catch {
+      Terminal.complain(error.message, help: error.help ?? "iofd --help")
+      return ExitStatus.usage.rawValue
+    }
+  }
+
+  private static func dispatch(_ words: [String]) throws(UsageError) -> ExitStatus {
+    guard let first = words.first else { return try start([]) }
+    if let command = Subcommand.named(first) {
+      if words.contains("--help") || words.contains("-h") { return say(command.help) }
+      return try command.run(Arguments(words.dropFirst(), command.options))
+    }
+    switch first {
+    case "--help", "-h", "help":
+      return say(words.dropFirst().first.flatMap { Subcommand.named($0)?.help } ?? overview)
+    case "--version": return say("iofd \(version)\n")
+    case _ where first.hasPrefix("-") && first != "-": return try start(words)
+    default:
+      throw UsageError(
+        message: "there is no command '\(first)'",
+        help: Suggest.help(for: first, in: Subcommand.all.map { $0.name })
+          ?? (first.hasSuffix(".iofd") ? "iofd run \(first)" : nil))
+    }
+  }
+
+  /// Without a subcommand: a conversation on a terminal, a script on standard input otherwise.
+  private static func start(_ words: [String]) throws(UsageError) -> ExitStatus {
+    if Terminal.isInteractive {
+      return try Conversation.run(Arguments(words, Conversation.options))
+    }
+    return try Subcommand.run.run(Arguments(words + [ScriptTree.standardInput], Subcommand.run.options))
+  }
+
+  private static func say(_ text: String) -> ExitStatus {
+    let output = ByteOutput.standardOutput()
+    output.write(text)
+    return Terminal.finish(output, .passed)
+  }
+
+  private static var overview: String {
+    var text = """
+      iofd \(version): a scriptable model of Linux iommufd
+
+      usage: iofd                     talk to a model; with a pipe, run the script that comes through it
+             iofd COMMAND [...]
+             iofd COMMAND --help
+
+
+      """
+    for command in Subcommand.all {
+      let head = "\(command.name) \(command.operands)"
+      text += "  \(head)" + String(repeating: " ", count: max(1, 26 - head.count)) + "\(command.summary)\n"
+    }
+    return text + """
+
+      Exit status: 0 passed, 1 failed, 2 usage or output, 3 invalid script, 4 nothing ran, 70 time-out,
+      71 out of memory, 77 internal error, 130 interrupted; the greatest of several.
+
+      """
+  }
+}

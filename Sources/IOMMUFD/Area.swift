@@ -19,16 +19,16 @@ final class Area: @unchecked Sendable {
 
   /// False while the area is being set up or torn down: its IOVA is taken, and nothing may use it.
   /// (`area->pages != NULL`.) Guarded by the IOAS's areas lock.
-  var isPublished = false
+  @exclusivity(unchecked) var isPublished = false
   /// The domain from which page frames are read back; nil while no domain maps the area. Guarded by the
   /// pages lock.
-  var storage: (any PagingDomain)?
+  @exclusivity(unchecked) var storage: (any PagingDomain)?
   /// Pins of accesses through this area. Guarded by the pages lock and the areas lock.
-  var accesses = 0
+  @exclusivity(unchecked) var accesses = 0
   /// Those of them that forbid unmapping (HW queues).
-  var locks = 0
+  @exclusivity(unchecked) var locks = 0
   /// Set when an unmap has asked the accesses to let go; never cleared. Guarded by the areas lock.
-  var preventAccess = false
+  @exclusivity(unchecked) var preventAccess = false
 
   init(iova: Span64, index: Span64, pageOffset: UInt64, protection: Protection, pages: Pages) {
     self.iova = iova

@@ -48,12 +48,12 @@ extension Command {
     let address = self[Layout.GetHWInfo.dataUptr]
     let room = Int(self[Layout.GetHWInfo.dataLen])
     let head = min(room, bytes.count)
-    if head > 0 { try task.memory.write(Array(bytes[..<head]), at: address) }
+    if head > 0 { try memory.write(Array(bytes[..<head]), at: address) }
     let zeros = [UInt8](repeating: 0, count: min(room - head, Int(Page.size)))
     var position = head
     while position < room {
       let piece = min(room - position, zeros.count)
-      try task.memory.write(Array(zeros[..<piece]), at: address &+ UInt64(position))
+      try memory.write(Array(zeros[..<piece]), at: address &+ UInt64(position))
       position += piece
     }
   }

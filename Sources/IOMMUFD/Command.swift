@@ -9,6 +9,8 @@ public import UAPI
 public struct Command: ~Copyable {
   public let context: Context
   public let task: any CallingTask
+  /// The memory of `task`.
+  public let memory: any AddressSpace
   /// Where the caller's struct is, and how long the caller says it is.
   public let address: UInt64
   public let userSize: UInt32
@@ -26,7 +28,7 @@ public struct Command: ~Copyable {
   @inlinable
   public func respond() throws(Errno) {
     let count = min(Int(userSize), bytes.count)
-    let done = task.memory.copyOut(address, from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    let done = memory.copyOut(address, from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     guard done == count else { throw .EFAULT("the struct cannot be written back", address) }
   }
 }

@@ -99,5 +99,6 @@ extension Context {
     let left = objects.removeAll()
     precondition(left.isEmpty, "a closed file has objects whose references are broken")
     devices.close()
+    kernel.forget(self)
   }
 }

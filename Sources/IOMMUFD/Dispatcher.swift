@@ -34,7 +34,8 @@ enum Dispatcher {
     guard slot >= 0, slot < table.count else {
       return try VFIOCompat.run(request, argument, by: task, in: context)
     }
-    let size = try task.memory.load(UInt32.self, at: argument)
+    let memory = task.memory
+    let size = try memory.load(UInt32.self, at: argument)
     guard let entry = table[slot], entry.request == request else {
       throw .ENOTTY("this kernel has no such command", UInt64(request))
     }
@@ -44,9 +45,10 @@ enum Dispatcher {
     return try withUnsafeTemporaryAllocation(byteCount: longestStruct, alignment: 8) {
       buffer throws(Errno) in
       let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<entry.full])
-      try ExtensibleStruct.copyIn(from: task.memory, at: argument, userSize: Int(size), into: bytes)
+      try ExtensibleStruct.copyIn(from: memory, at: argument, userSize: Int(size), into: bytes)
       return try entry.handler(
-        Command(context: context, task: task, address: argument, userSize: size, bytes: bytes))
+        Command(
+          context: context, task: task, memory: memory, address: argument, userSize: size, bytes: bytes))
     }
   }
 

@@ -38,8 +38,8 @@ extension Command {
     }
     for (index, range) in ranges.prefix(Int(capacity)).enumerated() {
       let place = array &+ UInt64(index) * 16
-      try task.memory.store(range.first, at: place)
-      try task.memory.store(range.last, at: place &+ 8)
+      try memory.store(range.first, at: place)
+      try memory.store(range.last, at: place &+ 8)
     }
     self[L.numIOVAs] = UInt32(truncatingIfNeeded: ranges.count)
     self[L.outAlignment] = alignment
@@ -62,8 +62,8 @@ extension Command {
     return try context.objects.with(IOAS.self, self[L.ioasID]) { ioas throws(Errno) -> Int32 in
       var ranges = RangeList()
       for index in 0..<UInt64(count) {
-        let first = try task.memory.load(UInt64.self, at: array &+ index * 16)
-        let last = try task.memory.load(UInt64.self, at: array &+ index * 16 &+ 8)
+        let first = try memory.load(UInt64.self, at: array &+ index * 16)
+        let last = try memory.load(UInt64.self, at: array &+ index * 16 &+ 8)
         guard first < last else { throw .EINVAL("a range needs start < last", first, last) }
         try context.kernel.failures.pass(.allocation)
         guard ranges.insert(Span64(first, last)) else {

@@ -26,19 +26,19 @@ public final class IOPageTable: @unchecked Sendable {
   let domainsLock = ReaderWriterLock("domains_rwsem")
   let areasLock = ReaderWriterLock("iova_rwsem")
 
-  // Guarded by `areasLock`.
-  var areas = AreaMap()
-  var reserved = OverlapSet<Reservation>()
+  // Guarded by `areasLock`; the compiler's exclusivity checks on top would cost as much as the work.
+  @exclusivity(unchecked) var areas = AreaMap()
+  @exclusivity(unchecked) var reserved = OverlapSet<Reservation>()
   /// Disjoint and ascending; empty means everything is allowed.
-  var allowed: [Span64] = []
-  var largePagesDisabled = false
+  @exclusivity(unchecked) var allowed: [Span64] = []
+  @exclusivity(unchecked) var largePagesDisabled = false
   /// What every IOVA, length and page offset must be a multiple of: a power of two, 1 to 4096.
-  public internal(set) var alignment: UInt64 = 1
+  @exclusivity(unchecked) public internal(set) var alignment: UInt64 = 1
 
   /// In slots without gaps; removing one moves the last into its place. Guarded by `domainsLock`.
-  var domains: [any PagingDomain] = []
+  @exclusivity(unchecked) var domains: [any PagingDomain] = []
   /// Guarded by `areasLock` (and changed under both).
-  var accesses: [Access] = []
+  @exclusivity(unchecked) var accesses: [Access] = []
 
   init(kernel: Kernel) { self.kernel = kernel }
 

@@ -215,7 +215,7 @@ extension Pages {
       pinned == (isDMABuf ? 0 : cover), "a page is pinned once while somebody uses it, and not otherwise",
       "\(name): \(pinned) pinned, \(cover) used")
     findings.require(
-      charged == pinned || !owner.memory.isAlive, "what is pinned is charged",
+      charged == pinned || !ownerMemory.isAlive, "what is pinned is charged",
       "\(name): \(pinned) pinned, \(charged) charged")
     var held: Set<UInt64> = []
     var users = 0

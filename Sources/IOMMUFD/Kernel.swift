@@ -15,6 +15,9 @@ public final class Kernel: @unchecked Sendable {
   /// The module parameter `allow_unsafe_interrupts`.
   public let allowUnsafeInterrupts: Bool
 
+  private let lock = Lock("iommufd module")
+  private var contexts: [Context] = []
+
   /// Bytes of scratch memory that a fill may use; the selftest lowers it so that batching shows.
   /// `iommufd_test_memory_limit`.
   private let scratch = Atomic<Int>(65536)
@@ -44,8 +47,16 @@ public final class Kernel: @unchecked Sendable {
   /// Opens `/dev/iommu`, or `/dev/vfio/vfio`, whose context starts in process accounting.
   /// Source: `iommufd_fops_open`.
   public func open(vfio: Bool = false) -> ContextFile {
-    ContextFile(Context(self, accounting: vfio ? .process : .user))
+    let context = Context(self, accounting: vfio ? .process : .user)
+    lock.withLock { contexts.append(context) }
+    return ContextFile(context)
   }
+
+  /// Every context that is open, also one that only an access or an event queue keeps open.
+  public var openContexts: [Context] { lock.withLock { contexts } }
+
+  /// A context has been closed.
+  func forget(_ context: Context) { lock.withLock { contexts.removeAll { $0 === context } } }
 }
 
 /// `IOMMU_TEST_CMD` (0xA0). It reaches into the model's objects and into the mock driver, so it lives above

@@ -35,7 +35,7 @@ public enum ObjectKind: UInt8, CaseIterable, Sendable {
 /// The counts are the two halves of one word, so that a lookup and its end cost one atomic operation each.
 /// Source: `drivers/iommu/iommufd/iommufd_private.h`, `main.c`; reference io-pagetable.md section 1.2.
 open class Object: @unchecked Sendable {
-  public unowned let context: Context
+  public let context: Context
   public let kind: ObjectKind
   /// 1 and up; the lowest that was free. Set when the ID is reserved.
   public internal(set) var id: UInt32 = 0

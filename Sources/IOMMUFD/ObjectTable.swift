@@ -18,11 +18,11 @@ public final class ObjectTable: @unchecked Sendable {
   private let lock = Lock("object table")
   private let failures: FailurePoints
   /// Index is the ID; slot 0 is never used.
-  private var slots: [Slot] = [.tombstone]
+  @exclusivity(unchecked) private var slots: [Slot] = [.tombstone]
   /// No ID below this one is free.
-  private var lowestFree = 1
+  @exclusivity(unchecked) private var lowestFree = 1
   /// The IOAS that VFIO type1 requests act on; not a reference. `ictx->vfio_ioas`.
-  private var compat: IOAS?
+  @exclusivity(unchecked) private var compat: IOAS?
 
   init(failures: FailurePoints) { self.failures = failures }
 

@@ -19,7 +19,7 @@ extension Command {
       try context.objects.with(IOAS.self, self[L.objectID]) { ioas throws(Errno) in try hugePages(ioas) }
     default: throw .EOPNOTSUPP("unknown option", UInt64(self[L.optionID]))
     }
-    try task.memory.store(self[L.val64], at: address &+ UInt64(L.val64.offset))
+    try memory.store(self[L.val64], at: address &+ UInt64(L.val64.offset))
     return 0
   }
 

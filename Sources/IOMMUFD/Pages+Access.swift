@@ -119,7 +119,7 @@ extension Pages {
     case .dmabuf: throw .EINVAL("a dma-buf cannot be read or written by an access")
     case .file: try rwFrames(startByte, buffer, writing: writing)
     case .user(let address):
-      let other = slow || task.memory !== owner.memory
+      let other = slow || task.memory !== ownerMemory
       if !other {
         let place = address &+ startByte
         let done =
@@ -130,7 +130,7 @@ extension Pages {
           throw .EFAULT("the mapped memory is not accessible", place &+ UInt64(done))
         }
       } else if startByte >> Page.shift == (startByte + UInt64(buffer.count) - 1) >> Page.shift,
-        owner.memory.isAlive
+        ownerMemory.isAlive
       {
         try rwPage(address, startByte, buffer, writing: writing)
       } else {
@@ -146,7 +146,7 @@ extension Pages {
     try kernel.failures.pass(.accessRW)
     let page = (address &+ startByte) & ~Page.mask
     try withUnsafeTemporaryAllocation(of: FrameNumber.self, capacity: 1) { frames throws(Errno) in
-      _ = try owner.memory.pin(page, writing: writing, into: frames)
+      _ = try ownerMemory.pin(page, writing: writing, into: frames)
       defer { kernel.memory.unpin(frames[0]) }
       copy(frames[0], at: startByte & Page.mask, buffer, writing: writing)
       if writing { kernel.memory.setDirty(frames[0]) }

@@ -20,7 +20,7 @@ extension Pages {
     let count: Int
     switch source {
     case .user(let address):
-      count = try owner.memory.pin(address &+ (index << Page.shift), writing: writable, into: frames)
+      count = try ownerMemory.pin(address &+ (index << Page.shift), writing: writable, into: frames)
     case .file(let file, let firstPage):
       guard let file = file as? any PinnableFile else {
         throw .EINVAL("the file is neither a memfd nor on tmpfs or hugetlbfs")
@@ -54,10 +54,10 @@ extension Pages {
     case .none: break
     case .user: try Self.add(delta, to: owner.user.lockedPages, limit: limit)
     case .process:
-      guard owner.memory.isAlive else { throw .EINVAL("the process to charge is gone") }
-      try Self.add(delta, to: owner.memory.counters.locked, limit: limit)
+      guard ownerMemory.isAlive else { throw .EINVAL("the process to charge is gone") }
+      try Self.add(delta, to: ownerMemory.counters.locked, limit: limit)
     }
-    owner.memory.counters.pinned.add(delta, ordering: .relaxed)
+    ownerMemory.counters.pinned.add(delta, ordering: .relaxed)
     charged = pinned
   }
 
@@ -70,10 +70,10 @@ extension Pages {
     case .none: break
     case .user: owner.user.lockedPages.subtract(delta, ordering: .relaxed)
     case .process:
-      guard owner.memory.isAlive else { return }
-      owner.memory.counters.locked.subtract(delta, ordering: .relaxed)
+      guard ownerMemory.isAlive else { return }
+      ownerMemory.counters.locked.subtract(delta, ordering: .relaxed)
     }
-    owner.memory.counters.pinned.subtract(delta, ordering: .relaxed)
+    ownerMemory.counters.pinned.subtract(delta, ordering: .relaxed)
     charged = pinned
   }
 

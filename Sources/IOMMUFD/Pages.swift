@@ -16,7 +16,8 @@ internal import UAPI
 /// comes from, first match wins: an access holds it (`heldFrames`); a domain maps it (it is read back from
 /// the storage domain of an area there); otherwise it is pinned from the source.
 ///
-/// `lock` guards everything below. Teardown never fails: it allocates nothing that could be refused.
+/// `lock` guards everything below, which is why the compiler's own exclusivity checks are off there: they cost
+/// as much as the work. Teardown never fails: it allocates nothing that could be refused.
 /// Source: `drivers/iommu/iommufd/pages.c`; reference io-pagetable.md section 3.
 final class Pages: @unchecked Sendable {
   /// Where the pages come from.
@@ -39,20 +40,22 @@ final class Pages: @unchecked Sendable {
   /// WRITEABLE was given to MAP: pins are for writing.
   let writable: Bool
   /// Who mapped it, and is charged; IOAS_CHANGE_PROCESS moves it.
-  var owner: any CallingTask
+  @exclusivity(unchecked) var owner: any CallingTask { didSet { ownerMemory = owner.memory } }
+  /// The memory of `owner`.
+  @exclusivity(unchecked) private(set) var ownerMemory: any AddressSpace
   let accounting: Context.Accounting
 
   let lock = Lock("iopt_pages")
-  var domainUses = OverlapSet<Area>()
-  var accessUses = OverlapSet<AccessUse>()
+  @exclusivity(unchecked) var domainUses = OverlapSet<Area>()
+  @exclusivity(unchecked) var accessUses = OverlapSet<AccessUse>()
   /// Frames of the indexes in `accessUses`, `pinned_pfns`.
-  var heldFrames: [UInt64: FrameNumber] = [:]
+  @exclusivity(unchecked) var heldFrames: [UInt64: FrameNumber] = [:]
   /// Pages pinned now.
-  var pinned: UInt64 = 0
+  @exclusivity(unchecked) var pinned: UInt64 = 0
   /// Pages charged now.
-  var charged: UInt64 = 0
+  @exclusivity(unchecked) var charged: UInt64 = 0
   /// A dma-buf was taken away: its areas stay, and map nothing any more.
-  var isRevoked = false
+  @exclusivity(unchecked) var isRevoked = false
   /// Which domains map which areas of a dma-buf, to unmap when it is revoked. `iopt_pages.dmabuf.tracker`.
   var bufferMappings: [(area: Area, domain: any PagingDomain)] = []
 
@@ -65,6 +68,7 @@ final class Pages: @unchecked Sendable {
     self.pageCount = pageCount
     self.writable = writable
     self.owner = owner
+    ownerMemory = owner.memory
     self.accounting = owner.capabilities.contains(.ipcLock) ? .none : accounting
     switch source {
     case .user: break

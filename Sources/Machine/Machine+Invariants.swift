@@ -7,7 +7,7 @@ internal import Synchronization
 extension Machine {
   /// Every broken invariant: of each open file, of memory, and of what they share: pin counts and charges.
   public func violations() -> [Violation] {
-    let contexts = openContexts
+    let contexts = kernel.openContexts
     var broken = contexts.flatMap { $0.violations() }
     broken += memory.checkInvariants().map { Violation("physical memory is consistent", $0) }
     for process in allProcesses {

@@ -30,11 +30,6 @@ public final class Machine: @unchecked Sendable {
   private let lock = Lock("machine")
   private var processes: [Int32: Process] = [:]
   private var nextPID: Int32 = 1
-  private var contexts: [WeakContext] = []
-
-  private struct WeakContext {
-    weak var context: Context?
-  }
 
   public init(_ configuration: Configuration = Configuration()) {
     memory = PhysicalMemory(size: configuration.memorySize, stride: configuration.frameStride)
@@ -111,21 +106,11 @@ public final class Machine: @unchecked Sendable {
     case "/dev/vfio/vfio": file = kernel.open(vfio: true)
     default: throw .ENOENT("the machine has /dev/iommu and /dev/vfio/vfio")
     }
-    do throws(Errno) {
-      let fd = try process.files.install(file)
-      lock.withLock {
-        contexts.removeAll { $0.context == nil }
-        contexts.append(WeakContext(context: file.context))
-      }
-      return fd
-    } catch {
+    do throws(Errno) { return try process.files.install(file) } catch {
       file.releaseFile()
       throw error
     }
   }
-
-  /// Every open iommufd context, also one that only an access or an event queue keeps alive.
-  var openContexts: [Context] { lock.withLock { contexts.compactMap(\.context) } }
 }
 
 /// What descriptors 0, 1 and 2 of a new process are: they can be closed, and know no request.

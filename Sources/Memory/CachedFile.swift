@@ -20,11 +20,7 @@ public class CachedFile: OpenFile, @unchecked Sendable {
   private let pages = PageTree()
   private var length: UInt64
   private var position: UInt64 = 0
-  private var mappers: [WeakAddressSpace] = []
-
-  private struct WeakAddressSpace {
-    weak var memory: ProcessMemory?
-  }
+  private var mappers: [MapperLink] = []
 
   init(_ physical: PhysicalMemory, size: UInt64, huge: Bool) throws(Errno) {
     self.physical = physical
@@ -53,7 +49,7 @@ public class CachedFile: OpenFile, @unchecked Sendable {
   public func truncate(to size: UInt64) throws(Errno) {
     try checkSize(size)
     let firstGone = (size + pageBytes - 1) / pageBytes * (pageBytes >> Page.shift)
-    let affected = lock.withLock { () -> [ProcessMemory] in
+    let affected = lock.withLock { () -> [MapperLink] in
       guard size < length else {
         length = size
         return []
@@ -68,18 +64,18 @@ public class CachedFile: OpenFile, @unchecked Sendable {
             as: UInt8.self, repeating: 0, count: Int(Page.size) - used)
         }
       }
-      mappers.removeAll { $0.memory == nil }
-      return mappers.compactMap { $0.memory }
+      mappers.removeAll { !$0.isAlive }
+      return mappers
     }
-    for memory in affected { memory.forget(self, fromPage: firstGone) }
+    for link in affected { link.with { $0.forget(self, fromPage: firstGone) } }
   }
 
   /// From now on truncation also takes pages out of `memory`.
   func addMapper(_ memory: ProcessMemory) {
     lock.withLock {
-      guard !mappers.contains(where: { $0.memory === memory }) else { return }
-      mappers.removeAll { $0.memory == nil }
-      mappers.append(WeakAddressSpace(memory: memory))
+      guard !mappers.contains(where: { $0 === memory.link }) else { return }
+      mappers.removeAll { !$0.isAlive }
+      mappers.append(memory.link)
     }
   }
 

@@ -61,7 +61,7 @@ public struct MappedWindow: Sendable {
 /// A process's descriptors: lowest free number first, as in Linux.
 public final class FileTable: @unchecked Sendable {
   private let lock = Lock("file table")
-  private var slots: [OpenFile?] = []
+  @exclusivity(unchecked) private var slots: [OpenFile?] = []
   private let limit: Int
 
   /// - Parameter limit: RLIMIT_NOFILE.

@@ -35,9 +35,17 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
   var solidFrom = ProcessMemory.addressLimit
   let alive = Atomic<Bool>(true)
 
-  public init(_ physical: PhysicalMemory) { self.physical = physical }
+  let link = MapperLink()
 
-  deinit { exit() }
+  public init(_ physical: PhysicalMemory) {
+    self.physical = physical
+    link.tie(self)
+  }
+
+  deinit {
+    link.cut()
+    exit()
+  }
 
   public var isAlive: Bool { alive.load(ordering: .acquiring) }
 

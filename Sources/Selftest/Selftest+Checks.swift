@@ -40,7 +40,7 @@ extension Selftest {
     let iova = command[L.CheckMap.iova]
     let length = command[L.CheckMap.length]
     let address = command[L.CheckMap.uptr]
-    let memory = command.task.memory
+    let memory = command.memory
     // Before 6.19 the alignment was a constant and was looked at first.
     let checksFirst = command.context.kernel.version < KernelVersion(6, 19)
     if checksFirst { try requireAligned(iova, length, address, 2048) }
@@ -89,7 +89,7 @@ extension Selftest {
     let physical = command.context.kernel.memory
     var done: UInt64 = 0
     while done < length {
-      guard let frame = command.task.memory.frame(at: address + done, writing: false) else {
+      guard let frame = command.memory.frame(at: address + done, writing: false) else {
         throw .EFAULT("no page is at the user address", address + done)
       }
       if !physical.isCompound(frame) {
@@ -135,7 +135,7 @@ extension Selftest {
     }
     let bits = length / pageSize
     guard bits <= Self.maximumBits else { throw .EOVERFLOW("too many bits", bits, Self.maximumBits) }
-    let memory = command.task.memory
+    let memory = command.memory
     var count: UInt64 = 0
     try withMock(command) { domain throws(Errno) in
       guard let domain = domain as? MockDirtyDomain, domain.isTracking else {

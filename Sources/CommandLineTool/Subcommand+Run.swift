@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Runner
+
+// `iofd run`: scripts in batch.
+
+extension Subcommand {
+  static let run = Subcommand(
+    name: "run", operands: "PATH...",
+    summary: "Runs scripts: files, directories (every *.iofd below), - for standard input.",
+    options: [
+      OptionRow("--jobs", "-j", value: .required("N"), help: "scripts that run at a time (one for each core)"),
+      OptionRow(
+        "--filter", value: .required("TEXT"), help: "only scripts, tests and labels that contain TEXT; may be repeated"),
+      SharedOptions.kernel, SharedOptions.backend,
+      OptionRow("--check", help: "look for broken invariants after every statement"),
+      OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
+      OptionRow("--trace", value: .optional("FILE"), help: "tell every request, decoded"),
+      SharedOptions.define,
+      OptionRow("--fail-fast", help: "run nothing more after the first failure"),
+      OptionRow(
+        "--report", value: .required("tap|junit|ndjson=FILE"), help: "a report for machines; - is standard output; may be repeated"),
+      OptionRow("--timings", help: "tell in reports how long each case took"),
+      OptionRow("--time-limit", value: .required("SECONDS"), help: "for each script; 0 for none (60)"),
+      OptionRow("--statement-limit", value: .required("N"), help: "for each script (\(1 << 26))"),
+      OptionRow("--memory-limit", value: .required("SIZE"), help: "for the process (three quarters of the host's)"),
+      OptionRow("--quiet", "-q", help: "tell only what is not good, and the sums"),
+      SharedOptions.diagnostics,
+    ],
+    run: { arguments throws(UsageError) in try BatchRun(arguments).run() })
+}
+
+/// A command line of `iofd run`.
+private struct BatchRun {
+  private var configuration = Runner.Configuration()
+  private let paths: [String]
+  private let reports: [Report]
+  private let tracePath: String?
+  private let arguments: Arguments
+
+  init(_ arguments: Arguments) throws(UsageError) {
+    self.arguments = arguments
+    paths = arguments.operands
+    guard !paths.isEmpty else { throw UsageError(message: "run what?", help: "iofd run PATH...") }
+    configuration.rigs = try SharedOptions.rigs(arguments)
+    configuration.jobs = try arguments.number("--jobs", minimum: 1).map { min($0, 256) }
+    configuration.filter = arguments.all("--filter").filter { !$0.isEmpty }
+    configuration.check = arguments.has("--check")
+    configuration.until = try arguments.number("--until", minimum: 1)
+    configuration.trace = arguments.has("--trace")
+    configuration.defines = try SharedOptions.defines(arguments)
+    configuration.failFast = arguments.has("--fail-fast")
+    if let seconds = try arguments.number("--time-limit", minimum: 0) {
+      configuration.secondsLimit = seconds == 0 ? nil : Double(seconds)
+    }
+    configuration.statementLimit = try arguments.number("--statement-limit", minimum: 1)
+    configuration.memoryLimit = try arguments.size("--memory-limit")
+    tracePath = arguments.last("--trace").flatMap { $0.isEmpty ? nil : $0 }
+    var reports: [Report] = []
+    for text in arguments.all("--report") {
+      guard let report = Report(argument: text, timings: arguments.has("--timings")) else {
+        throw UsageError(message: "--report wants tap=FILE, junit=FILE or ndjson=FILE, not '\(text)'")
+      }
+      reports.append(report)
+    }
+    guard reports.count(where: { $0.isStandardOutput }) <= 1 else {
+      throw UsageError(message: "only one report can go to standard output")
+    }
+    self.reports = reports
+  }
+
+  func run() throws(UsageError) -> ExitStatus {
+    let standardOutput = ByteOutput.standardOutput()
+    // Where a report goes to standard output, people read standard error.
+    let people = reports.contains { $0.isStandardOutput } ? ByteOutput.standardError() : standardOutput
+    let terminal = TerminalReport(
+      people, renderer: try SharedOptions.renderer(arguments, for: people), isQuiet: arguments.has("--quiet"),
+      showsTrace: tracePath == nil)
+    var sinks: [any RunEventSink] = [terminal]
+    var trace: TraceFile?
+    if let tracePath {
+      do throws(FileFailure) {
+        let file = TraceFile(try ByteOutput(creating: tracePath))
+        sinks.append(file)
+        trace = file
+      } catch {
+        Terminal.complain(error.description)
+        return .usage
+      }
+    }
+    let totals = Runner(configuration).run(
+      ScriptTree(paths).entries, sinks: sinks + reports, mayGoOn: { people.failure == nil })
+    var status = totals.status
+    if totals.status == .nothingRan { Terminal.complain("nothing ran: there is no script, or none that --filter chooses") }
+    for report in reports {
+      do throws(FileFailure) {
+        try report.save(standardOutput: standardOutput)
+      } catch {
+        status = max(status, error.isClosedPipe ? .interrupted : .usage)
+        if !error.isClosedPipe { Terminal.complain(error.description) }
+      }
+    }
+    if let trace { status = Terminal.finish(trace.output, status) }
+    return Terminal.finish(people, status)
+  }
+}

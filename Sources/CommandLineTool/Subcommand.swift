@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Language
+internal import Runner
+internal import UAPI
+
+/// A subcommand: what it is called, what it takes, what it does.
+struct Subcommand: Sendable {
+  let name: String
+  /// `PATH...`
+  let operands: String
+  let summary: String
+  let options: [OptionRow]
+  let run: @Sendable (Arguments) throws(UsageError) -> ExitStatus
+
+  /// In the order of the help.
+  static let all: [Subcommand] = [.run, .check, .format, .explain, .bench]
+
+  static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }
+
+  /// The page of `iofd NAME --help`.
+  var help: String {
+    var text = "usage: iofd \(name)\(options.isEmpty ? "" : " [OPTION...]") \(operands)\n\n\(summary)\n"
+    guard !options.isEmpty else { return text }
+    let width = options.map { $0.synopsis.count }.max() ?? 0
+    text += "\n"
+    for option in options {
+      let padding = String(repeating: " ", count: width - option.synopsis.count)
+      text += "  \(option.synopsis)\(padding)  \(option.help)\n"
+    }
+    return text
+  }
+}
+
+/// Options that several subcommands share.
+enum SharedOptions {
+  static let kernel = OptionRow(
+    "--kernel", value: .required("6.12|7.2"), help: "the kernel whose answers to give (7.2)")
+  static let backend = OptionRow("--backend", value: .required("mock"), help: "the IOMMU hardware (mock)")
+  static let define = OptionRow(
+    "-D", value: .required("NAME=VALUE"), help: "a value for a script's param; repeat for more")
+  static let diagnostics = OptionRow(
+    "--diag", value: .required("text|short|json|github"), help: "how diagnostics look (text)")
+
+  static func rigs(_ arguments: Arguments) throws(UsageError) -> Rigs {
+    Rigs(
+      kernel: try arguments.choice("--kernel", Personality.self) ?? .standard,
+      backend: try arguments.choice("--backend", Rigs.Backend.self) ?? .mock)
+  }
+
+  static func defines(_ arguments: Arguments) throws(UsageError) -> [String: String] {
+    var defines: [String: String] = [:]
+    for text in arguments.all("-D") {
+      guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
+        throw UsageError(message: "-D wants NAME=VALUE, not '\(text)'")
+      }
+      defines[String(text[..<sign])] = String(text[text.index(after: sign)...])
+    }
+    return defines
+  }
+
+  /// Diagnostics for what they are written to: colours only on a terminal, and not where NO_COLOR is set.
+  static func renderer(_ arguments: Arguments, for output: ByteOutput) throws(UsageError) -> DiagnosticRenderer {
+    let format = try arguments.choice("--diag", DiagnosticRenderer.Format.self) ?? .text
+    return DiagnosticRenderer(format: format, usesColour: Terminal.usesColour(output))
+  }
+}

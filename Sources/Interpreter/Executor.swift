@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
+internal import Language
+internal import UAPI
+
+// Runs a program. The loop is: work out the fields, put the bytes into the process's memory, ask, compare.
+// On the way of a statement that does what is expected nothing is allocated; everything that explains a
+// failure is worked out when there is one.
+
+/// Why a statement cannot be carried out.
+enum Stop: Error {
+  /// A name it needs was not bound, because the statement that binds it failed.
+  case blocked(slot: Int)
+  /// It looks behind the waist, and the target has nothing there.
+  case needsBench
+  case problem(Problem)
+  /// Memory does not hold what `mem check` wants; both are in `compared`.
+  case mismatch
+}
+
+struct Problem {
+  let code: DiagnosticCode
+  let place: Place
+  let message: String
+  var help: [String] = []
+}
+
+final class Executor {
+  /// Why the run ended before its last statement.
+  enum Halt {
+    case until, cancelled, timedOut, limit
+  }
+
+  let options: RunOptions
+  // Asked at every statement, so kept beside the options.
+  let isTracing: Bool
+  let checks: Bool
+  let cancellation: Cancellation?
+  let until: Int?
+  let makeRig: () throws -> Rig
+  let program: Program
+  var slots: [Value] = []
+
+  // The machine.
+  var rig: Rig
+  var target: any IoctlTarget
+  var bench: (any Bench)?
+  /// The open file that requests go to.
+  var context: Int32?
+  var arena = Arena()
+  /// Scratch memory of the processes that are not current.
+  var arenas: [Int32: Arena] = [:]
+
+  // The answer of the last command.
+  var errno: Int32 = 0
+  var reason: Errno?
+  var returned: Int32 = 0
+  /// The struct as sent and, once fetched, as it came back.
+  var work: UnsafeMutableRawBufferPointer
+  var structCount = 0
+  var structAddress: UInt64 = 0
+  var isFetched = false
+  var payloads: [(address: UInt64, count: Int)] = []
+  var actionResults: [Value.Member] = []
+  var device: MockDevice?
+  var lastPlan: RequestPlan?
+  /// What the request looked like, kept for a message about it.
+  var sent: [UInt8] = []
+  var before: [Fact] = []
+  var hasChangedState = false
+  var watches = false
+  /// An error of evaluation met where only an errno can be thrown.
+  var pendingStop: Stop?
+  /// What `mem check` wanted and what it found.
+  var compared: (expected: Value, got: Value) = (.none, .none)
+
+  // The run.
+  var halted: Halt?
+  var steps = 0
+  var report: CaseReport
+  /// Loops and calls around the statement, innermost last.
+  var frames: [RunFrame] = []
+  var results: [CaseResult] = []
+  var output: (String) -> Void
+
+  struct RunFrame {
+    enum Kind {
+      case loop(LoopNode)
+      case call(Procedure)
+      case include(IncludeNode)
+    }
+    let kind: Kind
+    let place: Place
+  }
+
+  init(program: Program, rig: Rig, options: RunOptions, makeRig: @escaping () throws -> Rig) {
+    self.program = program
+    self.options = options
+    isTracing = options.trace != nil
+    checks = options.check
+    cancellation = options.cancellation
+    until = options.until
+    self.makeRig = makeRig
+    self.rig = rig
+    target = rig.target
+    bench = rig.bench
+    work = .allocate(byteCount: 4096, alignment: 16)
+    work.initializeMemory(as: UInt8.self, repeating: 0)
+    report = CaseReport(name: "")
+    output = options.output ?? { _ in }
+    growSlots()
+  }
+
+  deinit { work.deallocate() }
+
+  func growSlots() {
+    while slots.count < program.slots.count { slots.append(.unset) }
+  }
+
+  // MARK: Statements
+
+  func run(_ nodes: [Node]) {
+    var deferred: [[Node]] = []
+    for node in nodes {
+      if halted != nil { break }
+      if case .deferred(let body) = node.kind {
+        if node.isEnabled { deferred.append(body) }
+        continue
+      }
+      execute(node)
+    }
+    while let body = deferred.popLast() {
+      // Clean-up runs whatever happened, unless it is time that has run out.
+      let reason = halted
+      if reason == .timedOut || reason == .limit { return }
+      halted = nil
+      isCleaningUp = true
+      run(body)
+      isCleaningUp = false
+      halted = reason ?? halted
+    }
+  }
+  private var isCleaningUp = false
+
+  private func execute(_ node: Node) {
+    guard node.isEnabled else {
+      report.skipped += 1
+      return
+    }
+    guard mayGoOn(node) else { return }
+    switch node.kind {
+    case .command(let command): execute(command, node)
+    case .bind(let slot, let code):
+      do throws(Stop) {
+        slots[slot] = try value(code)
+      } catch {
+        slots[slot] = .unset
+        stop(error, node)
+      }
+    case .expect(let expect): execute(expect, node)
+    case .section(let name): report.beginSection(name)
+    case .loop(let loop): execute(loop, node)
+    case .block(let body): run(body)
+    case .include(let include): execute(include, node)
+    case .test(let test): execute(test, node)
+    case .deferred: break
+    }
+  }
+
+  /// Counts the statement against the limits.
+  private func mayGoOn(_ node: Node) -> Bool {
+    steps &+= 1
+    if let cancellation, cancellation.isCancelled, !isCleaningUp {
+      halted = .cancelled
+      return false
+    }
+    if let until, !isCleaningUp, node.place.source === program.source, node.place.line > until {
+      halted = .until
+      return false
+    }
+    if steps > options.statementLimit {
+      halted = .limit
+      fail(
+        Diagnostic(
+          .tooManyStatements, in: node.place.source, at: node.place.span,
+          "more than \(options.statementLimit) statements were carried out"))
+      return false
+    }
+    if steps & 0xFFF == 0, let deadline = options.deadline, Clock.now() > deadline {
+      halted = .timedOut
+      fail(
+        Diagnostic(
+          .timeOut, in: node.place.source, at: node.place.span, "the script took longer than it may"))
+      return false
+    }
+    return true
+  }
+
+  // MARK: Commands
+
+  private func execute(_ command: CommandNode, _ node: Node) {
+    do throws(Stop) {
+      try perform(command.body, watchesState: command.demand.watchesState)
+    } catch {
+      for binding in command.bindings { slots[binding.slot] = .unset }
+      stop(error, node)
+      return
+    }
+    if case .call = command.body { return }
+    let isAsExpected =
+      switch command.demand.outcome {
+      case .succeed: errno == 0
+      case .failSomehow: errno != 0
+      case .anything: true
+      case .oneOf(let accepted): accepts(accepted)
+      }
+    if isAsExpected && command.demand.checks.isEmpty && node.expectedFailure == nil {
+      report.passed &+= 1
+    } else {
+      judge(command, node, isAsExpected: isAsExpected)
+    }
+    for binding in command.bindings {
+      slots[binding.slot] = errno == 0 ? result(binding.result, command) : .unset
+    }
+    if checks { checkInvariants(command, node) }
+  }
+
+  private func accepts(_ accepted: [Demand.Accepted]) -> Bool {
+    for outcome in accepted {
+      switch outcome {
+      case .ok: if errno == 0 { return true }
+      case .errno(let code): if errno == code { return true }
+      case .rejected: if errno != 0 && !hasChangedState { return true }
+      case .failed: if errno != 0 { return true }
+      }
+    }
+    return false
+  }
+
+  // MARK: Blocks
+
+  private func execute(_ loop: LoopNode, _ node: Node) {
+    let values: Value
+    do throws(Stop) {
+      values = try value(loop.values)
+    } catch {
+      stop(error, node)
+      return
+    }
+    frames.append(RunFrame(kind: .loop(loop), place: node.place))
+    defer { frames.removeLast() }
+    switch values {
+    case .range(let first, let last):
+      guard last &- first < UInt64(Limits.loopRounds) else {
+        problem(.tooManyRounds, node.place, "this loop has more than \(Limits.loopRounds) rounds")
+        return
+      }
+      var round = first
+      while halted == nil {
+        slots[loop.slot] = .number(round)
+        run(loop.body)
+        if round == last { return }
+        round += 1
+      }
+    case .list(let items):
+      for item in items where halted == nil {
+        slots[loop.slot] = item
+        run(loop.body)
+      }
+    case .none: return
+    default:
+      problem(
+        .wrongKindAtRun, node.place, "'for' runs over a list or a range, and this is \(values.kind.described)"
+      )
+    }
+  }
+
+  private func execute(_ include: IncludeNode, _ node: Node) {
+    if let reason = include.skipReason {
+      report.skipped += 1
+      report.note("\(include.path): \(reason)")
+      return
+    }
+    do throws(Stop) {
+      for (slot, code) in include.arguments { slots[slot] = try value(code) }
+    } catch {
+      stop(error, node)
+      return
+    }
+    frames.append(RunFrame(kind: .include(include), place: node.place))
+    run(include.body)
+    frames.removeLast()
+    for (from, to) in include.exports { slots[to] = slots[from] }
+  }
+
+  /// A procedure's body, with its parameters bound.
+  func call(_ procedure: Procedure, _ arguments: [Code], _ place: Place) throws(Stop) {
+    var values: [Value] = []
+    for argument in arguments { values.append(try value(argument)) }
+    for (parameter, value) in zip(procedure.parameters, values) { slots[parameter.slot] = value }
+    frames.append(RunFrame(kind: .call(procedure), place: place))
+    run(procedure.body)
+    frames.removeLast()
+  }
+
+  /// A test on a machine of its own.
+  private func execute(_ test: TestNode, _ node: Node) {
+    guard options.filter?(test.name, test.labels) ?? true else { return }
+    let begin = Clock.now()
+    let saved = (rig, target, bench, context, arena, arenas, report, frames)
+    report = CaseReport(name: test.name)
+    report.labels = test.labels
+    report.line = node.place.line
+    if let reason = test.skipReason {
+      report.skipReason = reason
+    } else {
+      do {
+        rig = try makeRig()
+        target = rig.target
+        bench = rig.bench
+        context = nil
+        arena = Arena()
+        arenas = [:]
+        run(test.body)
+        finish(node.place)
+      } catch {
+        problem(.noMachine, node.place, "cannot make a machine: \(error)")
+      }
+    }
+    results.append(
+      report.result(
+        expectedFailure: test.expectedFailure, seconds: Clock.seconds(since: begin),
+        unexpectedPass: { Self.unexpectedPass($0, node.place) }, halted: halted))
+    options.observer?.finished(results[results.count - 1])
+    (rig, target, bench, context, arena, arenas, report, frames) = saved
+  }
+
+  static func unexpectedPass(_ failure: ExpectedFailure, _ place: Place) -> Diagnostic {
+    Diagnostic(
+      .unexpectedPass, in: place.source, at: failure.span,
+      "this passes, though it is announced to fail: \(failure.reason.text)",
+      help: ["remove the xfail"])
+  }
+
+  /// What must hold when a case is over.
+  func finish(_ place: Place) {
+    guard checks, let bench, halted == nil else { return }
+    for violation in bench.violations() {
+      fail(
+        Diagnostic(
+          .brokenInvariant, in: place.source, at: place.span,
+          "the model breaks a rule: \(violation.invariant)",
+          details: [Diagnostic.Detail("state", violation.evidence)]))
+    }
+  }
+}

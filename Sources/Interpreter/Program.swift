@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Language
+
+// A resolved script: the tree again, with slots for names, numbers for words and requests for commands.
+// What a condition leaves out is still here, checked and switched off.
+
+/// One statement of a resolved script.
+final class Node {
+  enum Kind {
+    case command(CommandNode)
+    case bind(slot: Int, Code)
+    case expect(ExpectNode)
+    case section(String)
+    case loop(LoopNode)
+    case block([Node])
+    case include(IncludeNode)
+    case deferred([Node])
+    case test(TestNode)
+  }
+  let kind: Kind
+  let place: Place
+  /// Its condition holds on this kernel and backend.
+  let isEnabled: Bool
+  /// A failure of this statement is announced.
+  let expectedFailure: ExpectedFailure?
+
+  init(_ kind: Kind, _ place: Place, isEnabled: Bool = true, expectedFailure: ExpectedFailure? = nil) {
+    self.kind = kind
+    self.place = place
+    self.isEnabled = isEnabled
+    self.expectedFailure = expectedFailure
+  }
+}
+
+final class CommandNode {
+  let verb: Verb?
+  let body: Body
+  let demand: Demand
+  /// Slots to bind, with the index of the result each of them takes.
+  let bindings: [(slot: Int, result: Int)]
+  let command: Command
+  /// The expectation clause, or the command where there is none.
+  let demandSpan: Span
+
+  init(
+    verb: Verb?, body: Body, demand: Demand, bindings: [(slot: Int, result: Int)], command: Command,
+    demandSpan: Span
+  ) {
+    self.verb = verb
+    self.body = body
+    self.demand = demand
+    self.bindings = bindings
+    self.command = command
+    self.demandSpan = demandSpan
+  }
+}
+
+/// What a command must answer.
+struct Demand {
+  enum Outcome {
+    case succeed
+    case failSomehow
+    case anything
+    case oneOf([Accepted])
+  }
+  enum Accepted: Equatable {
+    case ok
+    case errno(Int32)
+    /// Any errno, and the state is as it was.
+    case rejected
+    case failed
+  }
+  var outcome: Outcome
+  var checks: [CheckCode]
+  /// The clause as written, for messages.
+  var text: String
+
+  var watchesState: Bool {
+    if case .oneOf(let accepted) = outcome { accepted.contains(.rejected) } else { false }
+  }
+}
+
+/// A demand on one result.
+struct CheckCode {
+  /// Index of the result; the first one for a bare pattern.
+  let result: Int
+  /// Steps inside the result.
+  let path: [StepCode]
+  let comparison: Comparison
+  let pattern: PatternCode
+  let place: Place
+  /// `iova`, `pages[0]`
+  let name: String
+}
+
+enum StepCode {
+  case field(String)
+  case index(Code)
+}
+
+indirect enum PatternCode {
+  case value(Code)
+  case binding(slot: Int)
+  case none
+  case gap
+  case ordered([PatternCode])
+  case unordered([PatternCode])
+  case record([(path: [StepCode], comparison: Comparison, pattern: PatternCode, name: String)])
+}
+
+final class ExpectNode {
+  /// Nil for `invariants`.
+  let subject: Code?
+  let comparison: Comparison
+  let pattern: PatternCode
+  let text: String
+  /// Names that occur in the subject, for the message.
+  let needsBench: Bool
+
+  init(subject: Code?, comparison: Comparison, pattern: PatternCode, text: String, needsBench: Bool) {
+    self.subject = subject
+    self.comparison = comparison
+    self.pattern = pattern
+    self.text = text
+    self.needsBench = needsBench
+  }
+}
+
+final class LoopNode {
+  let name: String
+  let slot: Int
+  let values: Code
+  let body: [Node]
+
+  init(name: String, slot: Int, values: Code, body: [Node]) {
+    self.name = name
+    self.slot = slot
+    self.values = values
+    self.body = body
+  }
+}
+
+final class IncludeNode {
+  let path: String
+  /// Parameters of the included file and what they get.
+  let arguments: [(slot: Int, value: Code)]
+  let body: [Node]
+  /// Slots of the included file that the including one sees under its own slots.
+  let exports: [(from: Int, to: Int)]
+  /// Why the whole file is skipped, if its `require` does not hold.
+  let skipReason: String?
+
+  init(
+    path: String, arguments: [(slot: Int, value: Code)], body: [Node], exports: [(from: Int, to: Int)],
+    skipReason: String?
+  ) {
+    self.path = path
+    self.arguments = arguments
+    self.body = body
+    self.exports = exports
+    self.skipReason = skipReason
+  }
+}
+
+final class TestNode {
+  let name: String
+  let labels: [String]
+  let body: [Node]
+  let skipReason: String?
+  let expectedFailure: ExpectedFailure?
+
+  init(
+    name: String, labels: [String], body: [Node], skipReason: String?, expectedFailure: ExpectedFailure?
+  ) {
+    self.name = name
+    self.labels = labels
+    self.body = body
+    self.skipReason = skipReason
+    self.expectedFailure = expectedFailure
+  }
+}
+
+/// A `def`. Its parameters and names have slots of their own, once: a procedure never runs inside itself.
+final class Procedure {
+  let name: String
+  let place: Place
+  var parameters: [(name: String, slot: Int, defaultValue: Code?)] = []
+  var body: [Node] = []
+
+  init(name: String, place: Place) {
+    self.name = name
+    self.place = place
+  }
+}
+
+/// A variable of the program.
+struct SlotInfo {
+  let name: String
+  /// Where it is bound first.
+  let place: Place
+  /// Number of the frame (file, test, procedure) it belongs to.
+  let frame: Int
+}
+
+/// A resolved script.
+final class Program {
+  let source: SourceFile
+  var body: [Node] = []
+  var slots: [SlotInfo] = []
+  var skipReason: String?
+  var expectedFailure: ExpectedFailure?
+  /// The values that parameters have before the script begins.
+  var presets: [(slot: Int, value: Value)] = []
+
+  init(source: SourceFile) { self.source = source }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Glibc
+public import Language
+internal import Synchronization
+
+/// Ends a run at its next statement; for Ctrl-C. Clean-up of `defer` still happens.
+public final class Cancellation: Sendable {
+  private let flag = Atomic<Bool>(false)
+
+  public init() {}
+  public var isCancelled: Bool { flag.load(ordering: .relaxed) }
+  /// Safe to call from a signal handler.
+  public func cancel() { flag.store(true, ordering: .relaxed) }
+  /// A session goes on after a statement that was cancelled.
+  public func reset() { flag.store(false, ordering: .relaxed) }
+}
+
+/// A request, decoded.
+public struct TraceEvent: Sendable {
+  /// Number of the statement that made it, counted through the run.
+  public let statement: Int
+  /// `IOAS_MAP size=40 flags=... -> ok iova=0x1000`, without a line end.
+  public let line: String
+}
+
+/// Takes the trace of a run.
+public protocol TraceSink: AnyObject {
+  func trace(_ event: TraceEvent)
+}
+
+/// Hears of a run while it goes on.
+public protocol RunObserver: AnyObject {
+  /// A test, or at the end the file itself, is over.
+  func finished(_ result: CaseResult)
+}
+
+/// How to run a script.
+public struct RunOptions {
+  /// Look for broken invariants after every statement.
+  public var check = false
+  /// Carry out nothing beyond this line of the script.
+  public var until: Int?
+  /// Values for `param`: name to text as on a command line.
+  public var defines: [String: String] = [:]
+  public var trace: (any TraceSink)?
+  public var observer: (any RunObserver)?
+  /// Takes what `show` prints.
+  public var output: ((String) -> Void)?
+  public var cancellation: Cancellation?
+  /// Which tests to run, by name and labels; nil for all.
+  public var filter: ((String, [String]) -> Bool)?
+  /// Most statements to carry out.
+  public var statementLimit = Limits.statementsRun
+  /// Longest the run may take.
+  public var secondsLimit: Double?
+  /// Today, for announced failures with a date; nil takes none for stale.
+  public var today: DateLiteral?
+
+  public init() {}
+
+  /// In the clock's nanoseconds; set when a run begins.
+  var deadline: UInt64?
+}
+
+/// The monotonic clock.
+enum Clock {
+  static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+
+  static func seconds(since start: UInt64) -> Double { Double(now() &- start) / 1e9 }
+}

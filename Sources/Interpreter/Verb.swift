@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import UAPI
+
+// A verb is a row of data: what people type, what it means, and which request it becomes. The resolver,
+// the diagnostics, `explain` and completion read the same row, so a verb is added once.
+
+/// What an operand or option may be.
+public enum Accepts: Sendable {
+  /// An object of one of these kinds, or any object number as `id:3` or `any:3`.
+  case object(Set<Kind>)
+  /// Something with a file descriptor, or a descriptor's number.
+  case descriptor(Set<Kind>)
+  case number
+  case iova
+  case length
+  /// User memory, or an address as a number.
+  case address
+  case bytes
+  case range
+  case choice(NamedValues)
+  case words([String])
+  case list
+  /// Literal records: `{ iotlb=1 }`.
+  case records
+  case any
+
+  /// How help calls it.
+  public var described: String {
+    switch self {
+    case .object(Kind.objects): "an object"
+    case .object(let kinds): kinds.map { $0.described }.sorted().joined(separator: " or ")
+    case .descriptor: "a file descriptor"
+    case .number: "a number"
+    case .iova: "an IOVA"
+    case .length: "a size"
+    case .address: "memory or an address"
+    case .bytes: "bytes"
+    case .range: "a range first...last"
+    case .choice(let names): "one of " + names.entries.map { $0.name }.joined(separator: " ")
+    case .words(let words): "one of " + words.joined(separator: " ")
+    case .list: "a list"
+    case .records: "{ ... }"
+    case .any: "a value"
+    }
+  }
+}
+
+/// An operand in its place, or an option by its name.
+public struct Parameter: Sendable {
+  public enum Use: Sendable {
+    case required, optional
+    /// Any number of them, last in the list of operands.
+    case repeated
+  }
+  /// Where the value goes.
+  enum Target: Sendable {
+    case field(String)
+    case bits(String, UInt64)
+    /// The verb's own lowering looks at it.
+    case custom
+  }
+  public let name: String
+  public let accepts: Accepts
+  public let use: Use
+  /// The option may stand as a bare word, without `=`.
+  public let isWord: Bool
+  /// The option may have a value.
+  public let takesValue: Bool
+  let target: Target
+
+  /// `len=SIZE` or an operand.
+  static func value(_ name: String, _ accepts: Accepts, to field: String? = nil, _ use: Use = .optional)
+    -> Parameter
+  {
+    Parameter(
+      name: name, accepts: accepts, use: use, isWord: false, takesValue: true,
+      target: field.map { .field($0) } ?? .custom)
+  }
+
+  /// A bare word that sets bits of a field.
+  static func word(_ name: String, _ field: String, _ bits: UInt64) -> Parameter {
+    Parameter(
+      name: name, accepts: .any, use: .optional, isWord: true, takesValue: false, target: .bits(field, bits))
+  }
+
+  /// A bare word that the verb looks at itself.
+  static func word(_ name: String) -> Parameter {
+    Parameter(name: name, accepts: .any, use: .optional, isWord: true, takesValue: false, target: .custom)
+  }
+
+  /// A bare word, or `name=value`.
+  static func wordOrValue(_ name: String, _ accepts: Accepts) -> Parameter {
+    Parameter(name: name, accepts: accepts, use: .optional, isWord: true, takesValue: true, target: .custom)
+  }
+}
+
+/// A row of the verb table.
+public struct Verb: Sendable {
+  /// What a verb is made into.
+  enum Base: Sendable {
+    case request(String)
+    case selftest(String)
+    /// The lowering alone decides.
+    case local
+  }
+  /// The canonical spelling, one to three words.
+  public let words: [String]
+  /// Other accepted orders.
+  public let alternates: [[String]]
+  public let operands: [Parameter]
+  public let options: [Parameter]
+  public let summary: String
+  public let examples: [String]
+  let base: Base
+  let results: [ResultSpec]
+  let lower: @Sendable (inout Lowering) -> Void
+
+  init(
+    _ words: String, _ base: Base, or alternates: [String] = [], operands: [Parameter] = [],
+    options: [Parameter] = [], results: [ResultSpec] = [], _ summary: String, examples: [String] = [],
+    lower: @escaping @Sendable (inout Lowering) -> Void = { _ in }
+  ) {
+    self.words = words.split(separator: " ").map { String($0) }
+    self.alternates = alternates.map { $0.split(separator: " ").map { String($0) } }
+    self.base = base
+    self.operands = operands
+    self.options = options
+    self.results = results
+    self.summary = summary
+    self.examples = examples
+    self.lower = lower
+  }
+
+  /// `ioas create`
+  public var name: String { words.joined(separator: " ") }
+
+  /// The request's row, where the verb is one request.
+  public var row: CommandRow? {
+    switch base {
+    case .request(let name): CommandTable.row(named: name)
+    case .selftest: CommandTable.selftest
+    case .local: nil
+    }
+  }
+
+  /// The operation, where the verb is one of the selftest command's.
+  public var selftestOp: SelftestOp? {
+    if case .selftest(let name) = base { SelftestOp.named(name) } else { nil }
+  }
+
+  /// `IOAS_MAP`, `TEST MD_CHECK_MAP`; nil for what is no single ioctl.
+  public var requestName: String? {
+    switch base {
+    case .request(let name): name
+    case .selftest(let name): "TEST \(name)"
+    case .local: nil
+    }
+  }
+
+  /// First release that has the request.
+  public var since: KernelVersion? {
+    switch base {
+    case .request: row?.since
+    case .selftest: selftestOp?.since
+    case .local: nil
+    }
+  }
+
+  /// Names of the results, the primary one first.
+  public var resultNames: [String] { results.map { $0.name } }
+
+  /// `map $vm $memory [iova=] [len=] [ro]`
+  public var synopsis: String {
+    var parts = [name]
+    for operand in operands {
+      let shown =
+        switch operand.accepts {
+        case .object, .descriptor, .address: "$\(operand.name)"
+        case .words(let words): words.joined(separator: "|")
+        case .records: "{ \(operand.name) }"
+        default: operand.name.uppercased()
+        }
+      switch operand.use {
+      case .required: parts.append(shown)
+      case .optional: parts.append("[\(shown)]")
+      case .repeated: parts.append("\(shown)...")
+      }
+    }
+    for option in options {
+      let shown =
+        option.isWord && !option.takesValue
+        ? option.name : option.isWord ? "\(option.name)[=]" : "\(option.name)="
+      parts.append(option.use == .required ? shown : "[\(shown)]")
+    }
+    return parts.joined(separator: " ")
+  }
+}
+
+/// Every verb of the language.
+public enum VerbTable {
+  public static let all: [Verb] =
+    ioasVerbs + memoryVerbs + deviceVerbs + hwptVerbs + viommuVerbs + testVerbs + systemVerbs + vfioVerbs
+    + rawVerbs
+
+  /// The verb that a command begins with: the longest name that fits its leading words.
+  ///
+  /// - Returns: the verb and how many words name it, or nil.
+  public static func find(_ words: [String]) -> (verb: Verb, count: Int)? {
+    for count in stride(from: min(3, words.count), through: 1, by: -1) {
+      if let index = byWords[words[..<count].joined(separator: " ")] { return (all[index], count) }
+    }
+    return nil
+  }
+
+  /// The verbs that begin with this word, for help on half a command.
+  public static func beginning(with word: String) -> [Verb] { all.filter { $0.words[0] == word } }
+
+  private static let byWords: [String: Int] = {
+    var map: [String: Int] = [:]
+    for (index, verb) in all.enumerated() {
+      for words in [verb.words] + verb.alternates { map[words.joined(separator: " ")] = index }
+    }
+    return map
+  }()
+}

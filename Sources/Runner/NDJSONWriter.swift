@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Interpreter
+internal import Language
+
+/// The event stream itself, a JSON object a line. `schema` in the first line counts changes of meaning.
+struct NDJSONWriter: ReportWriter {
+  private let timings: Bool
+  private(set) var text = ""
+  private let renderer = DiagnosticRenderer(format: .json)
+
+  init(timings: Bool) { self.timings = timings }
+
+  mutating func receive(_ event: RunEvent) {
+    switch event {
+    case .began(let kernel, let backend, let scripts):
+      line(
+        "run-start", [
+          ("schema", "1"), ("kernel", Self.quoted(kernel)), ("backend", Self.quoted(backend)),
+          ("scripts", String(scripts)),
+        ])
+    case .scriptBegan(let path): line("script-start", [("script", Self.quoted(path))])
+    case .output(let text): line("output", [("text", Self.quoted(text))])
+    case .trace(let event):
+      line("request", [("statement", String(event.statement)), ("text", Self.quoted(event.line))])
+    case .warning(let diagnostic): line("warning", [("diagnostic", json(diagnostic))])
+    case .caseEnded(let result): line("case-end", fields(result))
+    case .ended(let totals):
+      line(
+        "run-end", [
+          ("status", String(totals.status.rawValue)), ("passed", String(totals.passed)),
+          ("failed", String(totals.failed)), ("skipped", String(totals.skipped)),
+          ("xfail", String(totals.expectedFailures)), ("statements", String(totals.statements)),
+        ])
+    }
+  }
+
+  private func fields(_ result: RunCase) -> [(String, String)] {
+    var fields = [
+      ("script", Self.quoted(result.script)), ("case", Self.quoted(result.name)),
+      ("line", String(result.line)), ("verdict", Self.quoted(result.verdict.word)),
+    ]
+    if let reason = result.verdict.reason { fields.append(("reason", Self.quoted(reason))) }
+    fields.append(("statements", Self.counts(result.counts)))
+    if !result.sections.isEmpty {
+      let sections = result.sections.map {
+        Self.object([("name", Self.quoted($0.name)), ("statements", Self.counts($0.counts))])
+      }
+      fields.append(("sections", "[" + sections.joined(separator: ",") + "]"))
+    }
+    fields.append(("diagnostics", "[" + result.diagnostics.map { json($0) }.joined(separator: ",") + "]"))
+    fields.append(("notes", "[" + result.notes.map { Self.quoted($0) }.joined(separator: ",") + "]"))
+    if timings { fields.append(("seconds", ReportText.seconds(result.seconds))) }
+    return fields
+  }
+
+  private static func counts(_ counts: StatementCounts) -> String {
+    object([
+      ("passed", String(counts.passed)), ("failed", String(counts.failed)),
+      ("skipped", String(counts.skipped)), ("blocked", String(counts.blocked)),
+      ("xfail", String(counts.expectedFailures)),
+    ])
+  }
+
+  private func json(_ diagnostic: Diagnostic) -> String { String(renderer.render(diagnostic).dropLast()) }
+
+  private mutating func line(_ event: String, _ fields: [(String, String)]) {
+    text += Self.object([("event", Self.quoted(event))] + fields) + "\n"
+  }
+
+  private static func object(_ fields: [(String, String)]) -> String {
+    "{" + fields.map { quoted($0.0) + ":" + $0.1 }.joined(separator: ",") + "}"
+  }
+
+  /// A JSON string; also a YAML one.
+  static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\t": result += "\\t"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+        result += "\\u00" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}

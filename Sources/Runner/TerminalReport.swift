@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Interpreter
+public import Language
+
+/// A run as people read it: a line for each case, what is wrong below it, and the sums at the end.
+public final class TerminalReport: RunEventSink {
+  private let output: ByteOutput
+  private let renderer: DiagnosticRenderer
+  private let isQuiet: Bool
+  private let showsTrace: Bool
+
+  /// - Parameters:
+  ///   - isQuiet: tell only what is not good, and the sums.
+  ///   - showsTrace: the trace goes nowhere else.
+  public init(_ output: ByteOutput, renderer: DiagnosticRenderer, isQuiet: Bool, showsTrace: Bool) {
+    self.output = output
+    self.renderer = renderer
+    self.isQuiet = isQuiet
+    self.showsTrace = showsTrace
+  }
+
+  public func receive(_ event: RunEvent) {
+    switch event {
+    case .began, .scriptBegan: break
+    case .output(let text): output.write(text)
+    case .trace(let event): if showsTrace { output.write(event.text) }
+    case .warning(let diagnostic): output.write(renderer.render(diagnostic))
+    case .caseEnded(let result): write(result)
+    case .ended(let totals): output.write(totals.summary + "\n")
+    }
+    // Each case is seen when it is over, and a pipe that nobody reads is noticed.
+    if case .caseEnded = event { output.flush() }
+  }
+
+  private func write(_ result: RunCase) {
+    output.write(renderer.render(result.diagnostics))
+    guard !isQuiet || !result.verdict.isGood else { return }
+    for note in result.notes { output.write("  \(note)\n") }
+    let word = result.verdict.word
+    let padding = String(repeating: " ", count: max(1, 8 - word.count))
+    var line = paint(word, result.verdict) + padding + result.title
+    if let reason = result.verdict.reason { line += "  (\(reason))" }
+    output.write(line + "\n")
+  }
+
+  private func paint(_ word: String, _ verdict: RunVerdict) -> String {
+    guard renderer.usesColour else { return word }
+    let colour =
+      switch verdict {
+      case .passed: "32"
+      case .skipped, .expectedFailure: "33"
+      default: "1;31"
+      }
+    return "\u{1B}[\(colour)m\(word)\u{1B}[0m"
+  }
+}
+
+/// The trace of a run in a file of its own, written as it comes.
+public final class TraceFile: RunEventSink {
+  public let output: ByteOutput
+
+  public init(_ output: ByteOutput) { self.output = output }
+
+  public func receive(_ event: RunEvent) {
+    switch event {
+    case .scriptBegan(let path): output.write("# \(path)\n")
+    case .trace(let event): output.write(event.text)
+    default: break
+    }
+  }
+}
+
+extension TraceEvent {
+  /// `12: IOAS_MAP size=40 ...`, a line.
+  fileprivate var text: String { "\(statement): \(line)\n" }
+}

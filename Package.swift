@@ -80,6 +80,12 @@ let package = Package(
 
     // Tests.
     .testTarget(
+      name: "DeviceTests", dependencies: ["IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DriversTests", dependencies: ["Drivers", "IOMMU", "Memory", "Seams", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
       name: "CommandLineToolTests", dependencies: ["CommandLineTool", "LineEditing", "Runner"],
       swiftSettings: strict),
     .testTarget(

@@ -33,9 +33,6 @@ let package = Package(
     .library(name: "Language", targets: ["Language"]),
     .library(name: "Interpreter", targets: ["Interpreter"]),
   ],
-  dependencies: [
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-  ],
   targets: [
     // The waist.
     .target(name: "UAPI", swiftSettings: hot),

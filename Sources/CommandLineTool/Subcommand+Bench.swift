@@ -8,7 +8,8 @@ extension Subcommand {
     name: "bench", operands: "", summary: "Measures speed and size against their budgets.",
     options: [
       OptionRow("--quick", help: "fewer and shorter runs, for a first look"),
-      OptionRow("--filter", value: .required("TEXT"), help: "only rows whose name contains TEXT; may be repeated"),
+      OptionRow(
+        "--filter", value: .required("TEXT"), help: "only rows whose name contains TEXT; may be repeated"),
     ],
     run: { arguments throws(UsageError) in
       guard arguments.operands.isEmpty else { throw UsageError(message: "bench takes options only") }

@@ -8,9 +8,11 @@ extension Subcommand {
     name: "run", operands: "PATH...",
     summary: "Runs scripts: files, directories (every *.iofd below), - for standard input.",
     options: [
-      OptionRow("--jobs", "-j", value: .required("N"), help: "scripts that run at a time (one for each core)"),
       OptionRow(
-        "--filter", value: .required("TEXT"), help: "only scripts, tests and labels that contain TEXT; may be repeated"),
+        "--jobs", "-j", value: .required("N"), help: "scripts that run at a time (one for each core)"),
+      OptionRow(
+        "--filter", value: .required("TEXT"),
+        help: "only scripts, tests and labels that contain TEXT; may be repeated"),
       SharedOptions.kernel, SharedOptions.backend,
       OptionRow("--check", help: "look for broken invariants after every statement"),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
@@ -18,11 +20,13 @@ extension Subcommand {
       SharedOptions.define,
       OptionRow("--fail-fast", help: "run nothing more after the first failure"),
       OptionRow(
-        "--report", value: .required("tap|junit|ndjson=FILE"), help: "a report for machines; - is standard output; may be repeated"),
+        "--report", value: .required("tap|junit|ndjson=FILE"),
+        help: "a report for machines; - is standard output; may be repeated"),
       OptionRow("--timings", help: "tell in reports how long each case took"),
       OptionRow("--time-limit", value: .required("SECONDS"), help: "for each script; 0 for none (60)"),
       OptionRow("--statement-limit", value: .required("N"), help: "for each script (\(1 << 26))"),
-      OptionRow("--memory-limit", value: .required("SIZE"), help: "for the process (three quarters of the host's)"),
+      OptionRow(
+        "--memory-limit", value: .required("SIZE"), help: "for the process (three quarters of the host's)"),
       OptionRow("--quiet", "-q", help: "tell only what is not good, and the sums"),
       SharedOptions.diagnostics,
     ],
@@ -90,7 +94,9 @@ private struct BatchRun {
     let totals = Runner(configuration).run(
       ScriptTree(paths).entries, sinks: sinks + reports, mayGoOn: { people.failure == nil })
     var status = totals.status
-    if totals.status == .nothingRan { Terminal.complain("nothing ran: there is no script, or none that --filter chooses") }
+    if totals.status == .nothingRan {
+      Terminal.complain("nothing ran: there is no script, or none that --filter chooses")
+    }
     for report in reports {
       do throws(FileFailure) {
         try report.save(standardOutput: standardOutput)

@@ -59,7 +59,9 @@ enum SharedOptions {
   }
 
   /// Diagnostics for what they are written to: colours only on a terminal, and not where NO_COLOR is set.
-  static func renderer(_ arguments: Arguments, for output: ByteOutput) throws(UsageError) -> DiagnosticRenderer {
+  static func renderer(_ arguments: Arguments, for output: ByteOutput) throws(UsageError)
+    -> DiagnosticRenderer
+  {
     let format = try arguments.choice("--diag", DiagnosticRenderer.Format.self) ?? .text
     return DiagnosticRenderer(format: format, usesColour: Terminal.usesColour(output))
   }

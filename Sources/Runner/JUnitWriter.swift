@@ -21,7 +21,8 @@ struct JUnitWriter: ReportWriter {
 
   var text: String {
     var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-    text += element("testsuites", [("name", "iofd")] + sums(suites.flatMap { $0.cases }), closed: false) + "\n"
+    text +=
+      element("testsuites", [("name", "iofd")] + sums(suites.flatMap { $0.cases }), closed: false) + "\n"
     for suite in suites {
       text += "  " + element("testsuite", [("name", suite.name)] + sums(suite.cases), closed: false) + "\n"
       text += "    <properties>\n"

@@ -14,7 +14,8 @@ struct NDJSONWriter: ReportWriter {
     switch event {
     case .began(let kernel, let backend, let scripts):
       line(
-        "run-start", [
+        "run-start",
+        [
           ("schema", "1"), ("kernel", Self.quoted(kernel)), ("backend", Self.quoted(backend)),
           ("scripts", String(scripts)),
         ])
@@ -26,7 +27,8 @@ struct NDJSONWriter: ReportWriter {
     case .caseEnded(let result): line("case-end", fields(result))
     case .ended(let totals):
       line(
-        "run-end", [
+        "run-end",
+        [
           ("status", String(totals.status.rawValue)), ("passed", String(totals.passed)),
           ("failed", String(totals.failed)), ("skipped", String(totals.skipped)),
           ("xfail", String(totals.expectedFailures)), ("statements", String(totals.statements)),

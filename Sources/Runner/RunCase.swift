@@ -71,7 +71,9 @@ public struct RunCase: Sendable {
     if onlyTests { cases.removeAll { $0.name.isEmpty && $0.verdict.isGood } }
     let whole = RunVerdict(result.verdict, reason)
     // What is true of the script and of none of its cases: it is invalid, skipped, or passed unexpectedly.
-    if result.cases.isEmpty ? !(onlyTests && whole.isGood) : cases.allSatisfy(\.verdict.isGood) && !whole.isGood {
+    if result.cases.isEmpty
+      ? !(onlyTests && whole.isGood) : cases.allSatisfy(\.verdict.isGood) && !whole.isGood
+    {
       let diagnostics = result.diagnostics.filter { _ in result.cases.isEmpty }
       cases.append(RunCase(script: script, whole, diagnostics: diagnostics, seconds: result.seconds))
     }

@@ -34,10 +34,12 @@ public enum Workers {
     pthread_attr_setstacksize(&attributes, stackSize)
     let job = Unmanaged.passRetained(Job(body))
     var thread = pthread_t()
-    let code = pthread_create(&thread, &attributes, { argument in
-      if let argument { Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().body() }
-      return nil
-    }, job.toOpaque())
+    let code = pthread_create(
+      &thread, &attributes,
+      { argument in
+        if let argument { Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().body() }
+        return nil
+      }, job.toOpaque())
     if code != 0 {
       job.release()
       return nil

@@ -54,13 +54,16 @@ struct ConversationTests {
   }
 
   @Test func forgetsALineThatIsCancelled() throws {
-    let (editor, output) = try talk([.line("for i in 1...2 {"), .interrupted, .line("vm = ioas create"), .end])
+    let (editor, output) = try talk([
+      .line("for i in 1...2 {"), .interrupted, .line("vm = ioas create"), .end,
+    ])
     #expect(editor.prompts.last == "iofd 7.2/mock> ")
     #expect(output.hasPrefix("ok"))
   }
 
   @Test func helps() throws {
-    let output = try talk([.line("help"), .line("help map"), .line("help EEXIST"), .line("help nonsense")]).output
+    let output = try talk([.line("help"), .line("help map"), .line("help EEXIST"), .line("help nonsense")])
+      .output
     #expect(output.contains("ioas create"))
     #expect(output.contains("IOAS_MAP"))
     #expect(output.contains("there is already"))
@@ -69,7 +72,8 @@ struct ConversationTests {
 
   @Test func survivesMistakes() throws {
     let output = try talk([
-      .line("vm = ioas craete"), .line("map $vm"), .line("}"), .line("\u{1}\u{FFFD}"), .line(""), .line("vm = ioas create"),
+      .line("vm = ioas craete"), .line("map $vm"), .line("}"), .line("\u{1}\u{FFFD}"), .line(""),
+      .line("vm = ioas create"),
     ]).output
     #expect(output.contains("did you mean"))
     #expect(output.split(separator: "\n").last?.hasPrefix("ok") == true)
@@ -77,7 +81,8 @@ struct ConversationTests {
 
   @Test(arguments: [
     ("ioas c", 5, "c", ["create"]), ("ioa", 0, "ioa", ["ioas"]), ("vm = ioas c", 10, "c", ["create"]),
-    ("map $v", 4, "$v", ["$vm"]), ("help ioa", 5, "ioa", ["ioas"]), ("nonsense x", 9, "x", []), ("qui", 0, "qui", ["quit"]),
+    ("map $v", 4, "$v", ["$vm"]), ("help ioa", 5, "ioa", ["ioas"]), ("nonsense x", 9, "x", []),
+    ("qui", 0, "qui", ["quit"]),
   ])
   func completes(_ line: String, _ start: Int, _ word: String, _ expected: [String]) {
     let completion = Completion()

@@ -11,7 +11,9 @@ struct ExitStatusTests {
   }
 
   @Test func passed() throws {
-    let outcome = try run([Script.pass, "require kernel>=99.1\n" + Script.pass, "xfail \"known\"\n" + Script.fail])
+    let outcome = try run([
+      Script.pass, "require kernel>=99.1\n" + Script.pass, "xfail \"known\"\n" + Script.fail,
+    ])
     #expect(outcome.status == 0)
     #expect(outcome.output.hasSuffix("\n1 passed, 0 failed, 1 skipped, 1 xfail\n"))
     #expect(outcome.errors.isEmpty)
@@ -25,8 +27,10 @@ struct ExitStatusTests {
   }
 
   @Test(arguments: [
-    ["run"], ["run", "--nonsense", "x"], ["nonsense"], ["run", "-j", "0", "x"], ["run", "-j"], ["run", "--kernel", "1.0", "x"],
-    ["run", "--report", "tap", "x"], ["run", "-Dx", "x"], ["run", "--check=yes", "x"], ["explain"], ["explain", "nonsense"],
+    ["run"], ["run", "--nonsense", "x"], ["nonsense"], ["run", "-j", "0", "x"], ["run", "-j"],
+    ["run", "--kernel", "1.0", "x"],
+    ["run", "--report", "tap", "x"], ["run", "-Dx", "x"], ["run", "--check=yes", "x"], ["explain"],
+    ["explain", "nonsense"],
     ["fmt"], ["check"], ["--nonsense"], ["run", "--report", "tap=-", "--report", "junit=-", "x"],
   ])
   func usage(_ words: [String]) throws {

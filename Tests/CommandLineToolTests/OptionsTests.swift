@@ -5,7 +5,8 @@ import Testing
 
 struct OptionsTests {
   private let rows = [
-    OptionRow("--jobs", "-j", value: .required("N"), help: ""), OptionRow("--trace", value: .optional("FILE"), help: ""),
+    OptionRow("--jobs", "-j", value: .required("N"), help: ""),
+    OptionRow("--trace", value: .optional("FILE"), help: ""),
     OptionRow("--check", help: ""), OptionRow("-D", value: .required("NAME=VALUE"), help: ""),
   ]
 

@@ -15,7 +15,9 @@ struct Tool {
   static let path: String = {
     let own = HostFile.resolved("/proc/self/exe")
     let tests = CommandLine.arguments.first.map { HostFile.resolved($0) } ?? own
-    let candidates = [own, tests].map { $0.split(separator: "/").dropLast() }.map { "/" + $0.joined(separator: "/") + "/iofd" }
+    let candidates = [own, tests].map { $0.split(separator: "/").dropLast() }.map {
+      "/" + $0.joined(separator: "/") + "/iofd"
+    }
     return candidates.first { access($0, X_OK) == 0 } ?? candidates[0]
   }()
 
@@ -33,7 +35,8 @@ struct Tool {
   /// Runs a shell command in which `iofd` is the tool.
   func shell(_ command: String) throws -> Outcome {
     try start(
-      ["-c", "iofd() { \"\(Self.path)\" \"$@\"; }; cd \"\(directory.path)\"; \(command)"], input: "", program: "/bin/bash"
+      ["-c", "iofd() { \"\(Self.path)\" \"$@\"; }; cd \"\(directory.path)\"; \(command)"], input: "",
+      program: "/bin/bash"
     ).wait()
   }
 
@@ -47,14 +50,17 @@ struct Tool {
       var status: Int32 = 0
       while waitpid(process, &status, 0) < 0 { try #require(errno == EINTR) }
       let ended = status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
-      return Outcome(status: ended, output: try scratch.read(names.output), errors: try scratch.read(names.errors))
+      return Outcome(
+        status: ended, output: try scratch.read(names.output), errors: try scratch.read(names.errors))
     }
 
     /// Waits until it handles Ctrl-C itself and has begun, then sends a signal.
     func signal(_ number: Int32) throws {
       for _ in 0..<1000 {
         let bytes = try HostFile.read("/proc/\(process)/status", limit: 1 << 16)
-        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("SigCgt:") }
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first {
+          $0.hasPrefix("SigCgt:")
+        }
         let caught = line.flatMap { UInt64($0.split(separator: "\t").last ?? "", radix: 16) } ?? 0
         if caught & (1 << UInt64(SIGINT - 1)) != 0 && caught & (1 << UInt64(SIGILL - 1)) != 0 { break }
         usleep(5_000)
@@ -78,7 +84,8 @@ struct Tool {
     words.append(nil)
     defer { for word in words { free(word) } }
     var process: pid_t = 0
-    try #require(posix_spawn(&process, program, &actions, nil, words, environ) == 0, "cannot start \(program)")
+    try #require(
+      posix_spawn(&process, program, &actions, nil, words, environ) == 0, "cannot start \(program)")
     return Running(process: process, scratch: directory, names: ("\(number).out", "\(number).err"))
   }
 }
@@ -117,7 +124,9 @@ final class Scratch {
     guard let directory = opendir(path) else { return [] }
     defer { closedir(directory) }
     while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
       if name.contains(suffix) { names.append(name) }
     }
     return names.sorted()

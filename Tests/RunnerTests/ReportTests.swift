@@ -73,14 +73,20 @@ struct ReportTests {
 
   @Test func ndjson() throws {
     let all = lines(try report(.ndjson)).filter { !$0.isEmpty }
-    #expect(all.first == "{\"event\":\"run-start\",\"schema\":\"1\",\"kernel\":\"7.2\",\"backend\":\"mock\",\"scripts\":\"5\"}"
-      || all.first == "{\"event\":\"run-start\",\"schema\":1,\"kernel\":\"7.2\",\"backend\":\"mock\",\"scripts\":5}")
+    #expect(
+      all.first
+        == "{\"event\":\"run-start\",\"schema\":\"1\",\"kernel\":\"7.2\",\"backend\":\"mock\",\"scripts\":\"5\"}"
+        || all.first
+          == "{\"event\":\"run-start\",\"schema\":1,\"kernel\":\"7.2\",\"backend\":\"mock\",\"scripts\":5}"
+    )
     #expect(all.allSatisfy { Self.isObject($0) })
     #expect(all.count { $0.hasPrefix("{\"event\":\"case-end\"") } == 5)
     #expect(
       all.last
         == "{\"event\":\"run-end\",\"status\":3,\"passed\":1,\"failed\":2,\"skipped\":1,\"xfail\":1,\"statements\":4}"
-        || all.last?.hasPrefix("{\"event\":\"run-end\",\"status\":3,\"passed\":1,\"failed\":2,\"skipped\":1,\"xfail\":1,") == true)
+        || all.last?.hasPrefix(
+          "{\"event\":\"run-end\",\"status\":3,\"passed\":1,\"failed\":2,\"skipped\":1,\"xfail\":1,") == true
+    )
   }
 
   /// Quotes pair up, braces and brackets outside of them too.

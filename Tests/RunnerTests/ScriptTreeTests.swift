@@ -6,7 +6,8 @@ import Testing
 struct ScriptTreeTests {
   @Test func findsScriptsInTheOrderOfTheirNames() throws {
     let directory = try TemporaryDirectory()
-    for name in ["b.iofd", "a/z.iofd", "a/a.iofd", "c.txt", "B.iofd", ".hidden.iofd", ".git/x.iofd", ".iofd"] {
+    for name in ["b.iofd", "a/z.iofd", "a/a.iofd", "c.txt", "B.iofd", ".hidden.iofd", ".git/x.iofd", ".iofd"]
+    {
       try directory.write(name, "")
     }
     let entries = ScriptTree([directory.path]).entries

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Glibc
+import Interpreter
+import Language
 import Testing
 
 import Interpreter
@@ -40,7 +42,8 @@ final class TemporaryDirectory {
   /// Writes a file and answers its path; directories on the way are made.
   @discardableResult
   func write(_ name: String, _ text: String) throws -> String {
-    makeDirectory(String(name.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")))
+    makeDirectory(
+      String(name.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")))
     let file = path + "/" + name
     try HostFile.replace(file, with: Array(text.utf8))
     return file

@@ -10,13 +10,15 @@ extension BenchRow {
     BenchRow(name: "interpreter: a loop of simple values", unit: .perSecond, budget: .atLeast(1e6)) {
       Outcome(value: loop($0, "y = $i + 1", rounds: $0.rounds(1_000_000), statements: 1))
     },
-    BenchRow(name: "interpreter: a loop of requests (unmap, ENOENT)", unit: .perSecond, budget: .atLeast(1e6)) {
+    BenchRow(name: "interpreter: a loop of requests (unmap, ENOENT)", unit: .perSecond, budget: .atLeast(1e6))
+    {
       Outcome(value: loop($0, "unmap $vm 0x1000 len=4K -> ENOENT", rounds: $0.rounds(500_000), statements: 1))
     },
     BenchRow(name: "interpreter: a loop of map and unmap", unit: .perSecond, budget: .atLeast(1e6)) {
       Outcome(
         value: loop(
-          $0, "map $vm $buf iova=0x1000\n  unmap $vm 0x1000 len=4K", rounds: $0.rounds(400_000), statements: 2))
+          $0, "map $vm $buf iova=0x1000\n  unmap $vm 0x1000 len=4K", rounds: $0.rounds(400_000), statements: 2
+        ))
     },
     BenchRow(name: "interpreter: straight lines, read and run", unit: .perSecond, budget: nil) {
       straight($0)

@@ -22,8 +22,9 @@ extension BenchRow {
         try client.call(BenchClient.Request.map, map)
         let after = Watch.residentBytes()
         return Outcome(
-          value: Double(after - before) / Double(length >> 12), comparison: "1 GiB in scattered frames, one page table")
-      } catch { return Outcome(value: nil, comparison: error.name) }
+          value: Double(after - before) / Double(length >> 12),
+          comparison: "1 GiB in scattered frames, one page table")
+      } catch { return Outcome(error) }
     }
   ]
 }

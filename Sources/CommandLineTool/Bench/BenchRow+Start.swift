@@ -16,7 +16,8 @@ extension BenchRow {
       do throws(FileFailure) {
         try HostFile.replace(path, with: Array(smallScript.utf8))
       } catch { return Outcome(value: nil, comparison: error.description) }
-      let others = [["sqlite3", ":memory:", "select 1"], ["tclsh", "/dev/null"], ["/bin/true"]].compactMap { words in
+      let others = [["sqlite3", ":memory:", "select 1"], ["tclsh", "/dev/null"], ["/bin/true"]].compactMap {
+        words in
         ChildProcess.milliseconds(effort, words).map { "\(words[0]) \(BenchTable.text($0, .milliseconds))" }
       }
       return Outcome(

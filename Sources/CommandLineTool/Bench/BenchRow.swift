@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import UAPI
 
 /// One promise of the design, and how to measure it.
 struct BenchRow: Sendable {
@@ -20,8 +21,16 @@ struct BenchRow: Sendable {
   /// What came out, and what the same machine does in the same run with something else.
   struct Outcome: Sendable {
     /// Nil where it could not be measured; the comparison says why.
-    var value: Double?
-    var comparison = ""
+    let value: Double?
+    let comparison: String
+
+    init(value: Double?, comparison: String = "") {
+      self.value = value
+      self.comparison = comparison
+    }
+
+    /// The model refused a request that it must not refuse.
+    init(_ error: Errno) { self.init(value: nil, comparison: "a request failed: \(error.name)") }
   }
   let name: String
   let unit: Unit
@@ -43,24 +52,30 @@ struct BenchEffort: Sendable {
   func rounds(_ full: Int) -> Int { isQuick ? max(1, full / 8) : full }
 
   /// The median over the runs of what `body` answers; one more run before them warms up.
-  func median(_ body: () -> Double) -> Double {
-    _ = body()
-    let values = (0..<runs).map { _ in body() }.sorted()
+  func median<Failure: Error>(_ body: () throws(Failure) -> Double) throws(Failure) -> Double {
+    var values: [Double] = []
+    for _ in 0...runs { values.append(try body()) }
+    values.removeFirst()
+    values.sort()
     return values[values.count / 2]
   }
 
   /// The median time of one of `rounds` rounds, in nanoseconds.
-  func nanoseconds(rounds full: Int, _ body: (Int) -> Void) -> Double {
+  func nanoseconds<Failure: Error>(rounds full: Int, _ body: (Int) throws(Failure) -> Void) throws(Failure)
+    -> Double
+  {
     let rounds = rounds(full)
-    return median { Double(BenchClock.nanoseconds { body(rounds) }) / Double(rounds) }
+    return try median { () throws(Failure) in
+      Double(try BenchClock.nanoseconds { () throws(Failure) in try body(rounds) }) / Double(rounds)
+    }
   }
 }
 
 enum BenchClock {
   /// How long `body` takes.
-  static func nanoseconds(_ body: () -> Void) -> UInt64 {
+  static func nanoseconds<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) -> UInt64 {
     let start = now()
-    body()
+    try body()
     return now() &- start
   }
 

@@ -23,7 +23,8 @@ enum ChildProcess {
     // Starting is over in a moment, so more of it can be measured; a whole program's work takes longer.
     let repeats = input == nil ? effort.rounds(24) : 1
     let time = effort.median {
-      Double(BenchClock.nanoseconds { for _ in 0..<repeats where run(words, input: path) != 0 { isGood = false } })
+      Double(
+        BenchClock.nanoseconds { for _ in 0..<repeats where run(words, input: path) != 0 { isGood = false } })
     }
     return isGood ? time / Double(repeats) / 1e6 : nil
   }

@@ -77,6 +77,12 @@ let package = Package(
 
     // Tests.
     .testTarget(
+      name: "DeviceTests", dependencies: ["IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DriversTests", dependencies: ["Drivers", "IOMMU", "Memory", "Seams", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
       name: "CommandLineToolTests", dependencies: ["CommandLineTool", "LineEditing", "Runner"],
       swiftSettings: strict),
     .testTarget(
@@ -89,6 +95,9 @@ let package = Package(
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ExamplesTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
       swiftSettings: strict),
   ]
 )

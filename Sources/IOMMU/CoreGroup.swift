@@ -25,23 +25,23 @@ public final class CoreGroup: @unchecked Sendable {
   /// Unique among the groups of the machine; the lowest that was free.
   public let id: Int
   /// `group->mutex`: held over every call of a driver.
-  private let lock = Lock("iommu group")
+  let lock = Lock("iommu group")
 
-  private struct Member {
+  struct Member {
     let device: Device
     /// PCI resets that are going on; while there is one the device stays on the blocking domain.
     var resets = 0
     var isBlocked = false
   }
-  private var memberList: [Member] = []
+  var memberList: [Member] = []
 
   private var defaultDomain: (any Domain)?
-  private var blockingDomain: (any Domain)?
-  private var currentDomain: (any Domain)?
+  var blockingDomain: (any Domain)?
+  var currentDomain: (any Domain)?
   private var ownerToken: (any AnyObject)?
   private var owners = 0
-  private var handles: [UInt32: AttachHandle] = [:]
-  private var recovering = 0
+  var handles: [UInt32: AttachHandle] = [:]
+  var recovering = 0
 
   public init(id: Int) { self.id = id }
 
@@ -150,7 +150,7 @@ public final class CoreGroup: @unchecked Sendable {
     }
   }
 
-  private func makeBlockingDomain() throws(Errno) -> any Domain {
+  func makeBlockingDomain() throws(Errno) -> any Domain {
     if let blockingDomain { return blockingDomain }
     guard let device = memberList.first?.device, let driver = device.driver else {
       throw .ENODEV("the group has no device")
@@ -208,7 +208,7 @@ public final class CoreGroup: @unchecked Sendable {
     }
   }
 
-  private static func suits(_ driver: any IOMMUDriver, _ domain: any Domain) -> Bool {
+  static func suits(_ driver: any IOMMUDriver, _ domain: any Domain) -> Bool {
     domain.driver === driver || domain === driver.blockedDomain
   }
 
@@ -244,138 +244,5 @@ public final class CoreGroup: @unchecked Sendable {
       try? domain.attach(member.device, from: currentDomain)
     }
     currentDomain = domain
-  }
-
-  // MARK: PASIDs
-
-  /// Attaches `domain` to `pasid` of the group. `iommu_attach_device_pasid`.
-  ///
-  /// - Throws: EOPNOTSUPP when the driver has no PASIDs; EINVAL for another driver's domain, PASID 0, or a
-  ///   PASID that a member cannot send; EBUSY when the PASID is taken or a member is in reset; what
-  ///   `PASIDDomain.setPASID` throws.
-  public func attach(_ domain: any Domain, pasid: UInt32, of device: Device, handle: AttachHandle)
-    throws(Errno)
-  {
-    guard let driver = device.driver else { throw .ENODEV("the device has no group") }
-    guard let target = domain as? any PASIDDomain, driver.blockedDomain is any PASIDDomain else {
-      throw .EOPNOTSUPP("the IOMMU driver attaches no PASIDs")
-    }
-    guard Self.suits(driver, domain), pasid != 0 else {
-      throw .EINVAL("the domain belongs to another IOMMU driver, or the PASID is 0", UInt64(pasid))
-    }
-    try lock.withLock { () throws(Errno) in
-      guard recovering == 0 else { throw .EBUSY("a device of the group is in reset", UInt64(id)) }
-      for member in memberList where member.device.maxPASIDs > 0 && pasid >= member.device.maxPASIDs {
-        throw .EINVAL("the PASID is out of range", UInt64(pasid), UInt64(member.device.maxPASIDs))
-      }
-      guard handles[pasid] == nil else { throw .EBUSY("the PASID has a domain attached", UInt64(pasid)) }
-      try setPASID(pasid, to: target, from: nil)
-      handle.domain = domain
-      handles[pasid] = handle
-    }
-  }
-
-  /// Moves `pasid` to another domain. `iommu_replace_device_pasid`.
-  ///
-  /// - Throws: EOPNOTSUPP, EINVAL also when nothing is attached, EBUSY; what `setPASID` throws, and then the
-  ///   PASID is on its old domain.
-  public func replace(with domain: any Domain, pasid: UInt32, of device: Device, handle: AttachHandle)
-    throws(Errno)
-  {
-    guard let driver = device.driver else { throw .ENODEV("the device has no group") }
-    guard let target = domain as? any PASIDDomain else {
-      throw .EOPNOTSUPP("the IOMMU driver attaches no PASIDs")
-    }
-    guard Self.suits(driver, domain), pasid != 0 else {
-      throw .EINVAL("the domain belongs to another IOMMU driver, or the PASID is 0", UInt64(pasid))
-    }
-    try lock.withLock { () throws(Errno) in
-      guard recovering == 0 else { throw .EBUSY("a device of the group is in reset", UInt64(id)) }
-      guard let current = handles[pasid] else {
-        throw .EINVAL("nothing is attached at the PASID", UInt64(pasid))
-      }
-      if current.domain !== domain { try setPASID(pasid, to: target, from: current.domain) }
-      handle.domain = domain
-      handles[pasid] = handle
-    }
-  }
-
-  /// `iommu_detach_device_pasid`.
-  public func detach(pasid: UInt32) {
-    lock.withLock {
-      guard let current = handles.removeValue(forKey: pasid) else { return }
-      for member in memberList where !member.isBlocked {
-        Self.block(pasid, of: member.device, from: current.domain)
-      }
-    }
-  }
-
-  /// Sets all members with PASIDs, or none. `__iommu_set_group_pasid`.
-  private func setPASID(_ pasid: UInt32, to domain: any PASIDDomain, from old: (any Domain)?) throws(Errno) {
-    for (index, member) in memberList.enumerated() where member.device.maxPASIDs > 0 {
-      do throws(Errno) {
-        try domain.setPASID(pasid, of: member.device, from: old)
-      } catch {
-        for earlier in memberList[..<index] where earlier.device.maxPASIDs > 0 {
-          let before = old as? any PASIDDomain
-          if before == nil || (try? before?.setPASID(pasid, of: earlier.device, from: domain)) == nil {
-            Self.block(pasid, of: earlier.device, from: domain)
-          }
-        }
-        throw error
-      }
-    }
-  }
-
-  private static func block(_ pasid: UInt32, of device: Device, from old: (any Domain)?) {
-    guard device.maxPASIDs > 0, let blocked = device.driver?.blockedDomain as? any PASIDDomain else { return }
-    try? blocked.setPASID(pasid, of: device, from: old)
-  }
-
-  // MARK: Reset
-
-  /// A PCI function is about to be reset: until `finishReset` it is blocked, and attaching anything to its
-  /// group is EBUSY. Nests. `pci_dev_reset_iommu_prepare`.
-  ///
-  /// - Throws: what the driver refuses.
-  public func prepareReset(of device: Device) throws(Errno) {
-    try lock.withLock { () throws(Errno) in
-      guard device.capabilities.contains(.ats),
-        let index = memberList.firstIndex(where: { $0.device === device })
-      else { return }
-      memberList[index].resets += 1
-      guard memberList[index].resets == 1 else { return }
-      do throws(Errno) {
-        let blocking = try makeBlockingDomain()
-        if currentDomain !== blocking { try blocking.attach(device, from: currentDomain) }
-      } catch {
-        memberList[index].resets = 0
-        throw error
-      }
-      memberList[index].isBlocked = true
-      for pasid in handles.keys.sorted() where pasid != 0 {
-        Self.block(pasid, of: device, from: handles[pasid]?.domain)
-      }
-      recovering += 1
-    }
-  }
-
-  /// The reset is over: the device joins its group's domains again. `pci_dev_reset_iommu_done`.
-  public func finishReset(of device: Device) {
-    lock.withLock {
-      guard let index = memberList.firstIndex(where: { $0.device === device }), memberList[index].resets > 0
-      else { return }
-      memberList[index].resets -= 1
-      guard memberList[index].resets == 0 else { return }
-      if let currentDomain, currentDomain !== blockingDomain {
-        try? currentDomain.attach(device, from: blockingDomain)
-      }
-      memberList[index].isBlocked = false
-      for pasid in handles.keys.sorted() where pasid != 0 && device.maxPASIDs > 0 {
-        let domain = handles[pasid]?.domain as? any PASIDDomain
-        try? domain?.setPASID(pasid, of: device, from: blockingDomain)
-      }
-      recovering -= 1
-    }
   }
 }

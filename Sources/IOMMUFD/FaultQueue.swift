@@ -159,7 +159,7 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   /// Answers groups by cookie. `iommufd_fault_fops_write`.
   ///
   /// - Returns: bytes of the responses before the first that is wrong.
-  /// - Throws: ESPIPE unless `count` is a multiple of a response; what is wrong with the first: EFAULT, EINVAL.
+  /// - Throws: ESPIPE unless `count` is a multiple of a response; EFAULT, EINVAL when the first is wrong.
   func write(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
     guard count % Self.responseSize == 0 else { throw .ESPIPE("count is not a multiple of 8", UInt64(count)) }
     return try lock.withLock { () throws(Errno) -> Int in
@@ -189,71 +189,5 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
     }
     outstanding[Int(cookie) - 1] = nil
     group.respond(answer)
-  }
-}
-
-/// The file of a fault queue. It keeps the queue busy and the context open.
-final class FaultQueueFile: OpenFile, @unchecked Sendable {
-  private let queue: FaultQueue
-  private let contextFile: ContextFile
-
-  init(_ queue: FaultQueue) {
-    self.queue = queue
-    contextFile = queue.context.file
-    super.init()
-    queue.setOpen(true)
-    contextFile.retainFile()
-  }
-
-  override var name: String { "anon_inode:[iommufd-pgfault]" }
-
-  override func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
-    try queue.read(address, count, by: task)
-  }
-
-  override func write(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
-    try queue.write(address, count, by: task)
-  }
-
-  override func poll() -> PollEvents { queue.queued.isEmpty ? .output : [.output, .input, .readNormal] }
-
-  override func release() {
-    queue.setOpen(false)
-    contextFile.releaseFile()
-  }
-}
-
-extension Command {
-  /// Gives the caller a descriptor for `file` and answers with `respond`; on failure neither remains.
-  ///
-  /// - Throws: EMFILE, and what `respond` throws.
-  func install(_ file: OpenFile, _ respond: (Int32) throws(Errno) -> Void) throws(Errno) {
-    let descriptor: Int32
-    do throws(Errno) { descriptor = try task.files.install(file) } catch {
-      file.releaseFile()
-      throw error
-    }
-    do throws(Errno) { try respond(descriptor) } catch {
-      try? task.files.close(descriptor)
-      throw error
-    }
-  }
-
-  /// IOMMU_FAULT_QUEUE_ALLOC. Source: `iommufd_fault_alloc`; reference uapi.md section 3.6.
-  ///
-  /// - Throws: EOPNOTSUPP, ENOMEM, EMFILE, EFAULT.
-  func faultQueueAlloc() throws(Errno) -> Int32 {
-    guard self[Layout.FaultQueueAlloc.flags] == 0 else {
-      throw .EOPNOTSUPP("flags is not 0", UInt64(self[Layout.FaultQueueAlloc.flags]))
-    }
-    try context.create(FaultQueue(in: context)) { queue throws(Errno) in
-      try context.kernel.failures.pass(.allocation)
-      try install(FaultQueueFile(queue)) { descriptor throws(Errno) in
-        self[Layout.FaultQueueAlloc.outFaultID] = queue.id
-        self[Layout.FaultQueueAlloc.outFaultFD] = UInt32(bitPattern: descriptor)
-        try respond()
-      }
-    }
-    return 0
   }
 }

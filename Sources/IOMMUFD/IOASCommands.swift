@@ -157,15 +157,15 @@ extension Command {
     typealias L = Layout.IOASCopy
     let syz: UInt32 = 1 << 16
     guard context.kernel.selftest != nil, self[L.flags] & syz != 0 else { return }
+    self[L.flags] = self[L.flags] & ~syz
     do throws(Errno) {
       try context.objects.with(IOAS.self, self[L.srcIOASID]) { ioas in
         let pair = self[L.srcIOVA]
         self[L.srcIOVA] = ioas.pagetable.nthAreaIOVA(
           UInt32(truncatingIfNeeded: pair), offset: UInt32(truncatingIfNeeded: pair >> 32))
       }
-      self[L.flags] = self[L.flags] & ~syz
     } catch {
-      // Without the IOAS the bit stays, and is refused as unknown.
+      // Without the IOAS the address stays as it is; the command's own lookup will say ENOENT.
     }
   }
 

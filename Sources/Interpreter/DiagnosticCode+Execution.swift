@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Language
 
-// What a run reports. Codes are stable; the explanation is the page of `iofd explain CODE`, the example a script
-// that gets it, which tests run.
+// What a run reports. Codes are stable; the explanation is the page of `iofd explain CODE`, the example
+// a script that gets it, which tests run.
 
 extension DiagnosticCode {
   /// All codes of a run, `X....`.
   public static let execution: [DiagnosticCode] = [
     .wrongOutcome, .wrongResult, .wrongState, .wrongMemory, .brokenInvariant, .unexpectedPass,
     .valueTooLargeAtRun, .wrongKindAtRun, .arithmeticAtRun, .noSuchMember, .tooManyRounds,
-    .tooManyStatements, .timeOut, .noMachine, .noMemory,
+    .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep,
   ]
 
   static let wrongOutcome = DiagnosticCode(
@@ -96,6 +96,11 @@ extension DiagnosticCode {
     "X0114", "There is no machine to run on",
     explanation:
       "The target could not be made or opened.",
+    example: "")
+
+  static let callsTooDeep = DiagnosticCode(
+    "X0116", "Calls that are nested too deep",
+    explanation: "Procedures may call each other, at most 32 deep.",
     example: "")
 
   static let noMemory = DiagnosticCode(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Language
 
-// What the resolver reports. Codes are stable; the explanation is the page of `iofd explain CODE`, the example
-// a script that gets it, which tests run.
+// What the resolver reports. Codes are stable; the explanation is the page of `iofd explain CODE`, the
+// example a script that gets it, which tests run.
 
 extension DiagnosticCode {
   /// All of the resolver's codes, `R....`.

@@ -106,11 +106,11 @@ extension Executor {
       var values: [Value] = []
       values.reserveCapacity(items.count)
       for item in items { values.append(try value(item)) }
-      return .list(values)
+      return try bounded(.list(values), items.count)
     case .record(let members):
       var values: [Value.Member] = []
       for member in members { values.append(Value.Member(name: member.name, value: try value(member.value))) }
-      return .record(values)
+      return try bounded(.record(values), members.count)
     case .concatenation(let parts, let place):
       var result: [UInt8] = []
       for part in parts {
@@ -182,8 +182,8 @@ extension Executor {
     case .text(let text): return UInt64(text.utf8.count)
     case .list(let items): return UInt64(items.count)
     case .range(let first, let last):
-      let (length, overflow) = (last - first).addingReportingOverflow(1)
-      if overflow {
+      let (length, overflow) = (last &- first).addingReportingOverflow(1)
+      if overflow || last < first {
         throw .problem(
           Problem(
             code: .arithmeticAtRun, place: place, message: "a range of 2^64 bytes has no length of 64 bits"))
@@ -204,6 +204,27 @@ extension Executor {
         Problem(
           code: .valueTooLargeAtRun, place: place,
           message: "more than \(Limits.valueBytes >> 20) MiB of bytes"))
+    }
+  }
+
+  /// Refuses a list or record that holds too much, or holds it too deep. Lists can hold lists, so a loop
+  /// could make one that doubles in every round.
+  private func bounded(_ value: Value, _ count: Int) throws(Stop) -> Value {
+    var budget = Limits.elements
+    if count <= budget, Self.fits(value, &budget, depth: 0) { return value }
+    throw .problem(
+      Problem(
+        code: .valueTooLargeAtRun, place: noPlace,
+        message: "a list holds at most \(Limits.elements) elements, nested at most \(Limits.nesting) deep"))
+  }
+
+  private static func fits(_ value: Value, _ budget: inout Int, depth: Int) -> Bool {
+    budget -= 1
+    guard budget >= 0, depth <= Limits.nesting else { return false }
+    switch value {
+    case .list(let items): return items.allSatisfy { fits($0, &budget, depth: depth + 1) }
+    case .record(let members): return members.allSatisfy { fits($0.value, &budget, depth: depth + 1) }
+    default: return true
     }
   }
 

@@ -14,7 +14,7 @@ extension Executor {
   /// Carries a command out; its answer is in `errno` and the results.
   func perform(_ body: Body, watchesState: Bool) throws(Stop) {
     device = nil
-    actionResults.removeAll(keepingCapacity: true)
+    if !actionResults.isEmpty { actionResults.removeAll(keepingCapacity: true) }
     watches = watchesState
     switch body {
     case .request(let plan): try send(plan)
@@ -25,8 +25,7 @@ extension Executor {
       try send(to: code, first, later, effect)
     case .raw(let plan, let bytes):
       if let bytes {
-        let here = plan.fields.first?.place ?? Place(source: program.source, span: Span.zero)
-        let data = try self.bytes(bytes, here)
+        let data = try self.bytes(bytes, plan.place)
         try send(plan, data)
       } else {
         try send(plan)
@@ -37,12 +36,14 @@ extension Executor {
       returned = 0
       lastPlan = nil
       hasChangedState = true
+      if watches, let context { before = snapshot(context) }
       do throws(Errno) {
         try act(action)
       } catch {
         errno = error.code
         reason = error
       }
+      if watches, let context { hasChangedState = !FactText.same(before, snapshot(context)) }
       if let pending = pendingStop {
         pendingStop = nil
         throw pending
@@ -92,19 +93,20 @@ extension Executor {
   func send(_ plan: RequestPlan, _ custom: [UInt8]? = nil) throws(Stop) {
     lastPlan = plan
     isFetched = false
-    payloads.removeAll(keepingCapacity: true)
-    let here = plan.fields.first?.place
+    if !payloads.isEmpty { payloads.removeAll(keepingCapacity: true) }
     let fd: Int32
     if let code = plan.descriptor {
-      fd = try descriptor(code, here ?? noPlace)
+      fd = try descriptor(code, plan.place)
+    } else if let context {
+      fd = context
     } else {
-      fd = try currentContext(here ?? noPlace)
+      fd = try currentContext(plan.place)
     }
     arena.reset()
     var argument: UInt64
     if let code = plan.argument {
       structCount = 0
-      argument = try number(code, here ?? noPlace)
+      argument = try number(code, plan.place)
     } else {
       try fill(plan, custom)
       do throws(Errno) {
@@ -126,7 +128,7 @@ extension Executor {
         }
         throw .problem(
           Problem(
-            code: .noMemory, place: here ?? noPlace, message: "no memory for the request: \(error.name)"))
+            code: .noMemory, place: plan.place, message: "no memory for the request: \(error.name)"))
       }
     }
     structAddress = argument
@@ -150,7 +152,7 @@ extension Executor {
   /// The struct in `work`, `structCount` bytes.
   private func fill(_ plan: RequestPlan, _ custom: [UInt8]?) throws(Stop) {
     if let custom {
-      try bound(custom.count, noPlace)
+      try bound(custom.count, plan.place)
       structCount = custom.count
       reserveWork(max(structCount, 1))
       custom.withUnsafeBytes { work.copyMemory(from: $0) }
@@ -305,7 +307,7 @@ extension Executor {
       throw .problem(Problem(code: .wrongKindAtRun, place: place, message: "a range belongs here"))
     }
     let size = try number(page, place)
-    guard size > 0 else { return [UInt8](repeating: 0, count: 8) }
+    guard size > 0, last >= first else { return [UInt8](repeating: 0, count: 8) }
     let bits = (last - first) / size
     _ = try roomCount(bits / 8, place)
     var data = [UInt8](repeating: 0, count: Int(bits / 64 + 1) * 8)

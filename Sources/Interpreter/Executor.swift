@@ -186,7 +186,7 @@ final class Executor {
           "more than \(options.statementLimit) statements were carried out"))
       return false
     }
-    if steps & 0xFFF == 0, let deadline = options.deadline, Clock.now() > deadline {
+    if steps & 63 == 0, let deadline = options.deadline, Clock.now() > deadline {
       halted = .timedOut
       fail(
         Diagnostic(
@@ -219,8 +219,9 @@ final class Executor {
     } else {
       judge(command, node, isAsExpected: isAsExpected)
     }
-    for binding in command.bindings {
-      slots[binding.slot] = errno == 0 ? result(binding.result, command) : .unset
+    for index in command.bindings.indices {
+      let (slot, index) = command.bindings[index]
+      slots[slot] = errno == 0 ? result(index, command) : .unset
     }
     if checks { checkInvariants(command, node) }
   }
@@ -295,6 +296,12 @@ final class Executor {
 
   /// A procedure's body, with its parameters bound.
   func call(_ procedure: Procedure, _ arguments: [Code], _ place: Place) throws(Stop) {
+    let depth = frames.reduce(0) { if case .call = $1.kind { $0 + 1 } else { $0 } }
+    guard depth < Limits.callDepth else {
+      throw .problem(
+        Problem(
+          code: .callsTooDeep, place: place, message: "calls are nested more than \(Limits.callDepth) deep"))
+    }
     var values: [Value] = []
     for argument in arguments { values.append(try value(argument)) }
     for (parameter, value) in zip(procedure.parameters, values) { slots[parameter.slot] = value }

@@ -49,7 +49,8 @@ public enum Explain {
     if !code.example.isEmpty {
       text +=
         "\nExample\n"
-        + code.example.split(separator: "⏎", omittingEmptySubsequences: false).map { "    \($0)\n" }.joined()
+        + code.example.split(separator: "⏎", omittingEmptySubsequences: false).map { "    \($0)\n" }
+        .joined()
     }
     return text
   }

@@ -223,7 +223,8 @@ extension Lowering {
     results.append(ResultSpec("bytes", .bytes, .structure))
     body = .raw(
       RequestPlan(
-        name: row?.name ?? "ioctl 0x" + String(number, radix: 16), request: UInt32(number), row: row, op: nil,
+        place: place, name: row?.name ?? "ioctl 0x" + String(number, radix: 16), request: UInt32(number),
+        row: row, op: nil,
         template: builder.template, fields: builder.fields, payloads: payloads, descriptor: descriptor,
         argument: code("arg"), results: results, announced: nil),
       bytes)

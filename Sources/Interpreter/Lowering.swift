@@ -278,10 +278,11 @@ struct Lowering {
     }
     var payloads: [Payload] = []
     for payload in self.payloads {
-      guard let pointer = field(payload.pointer) else { continue }
-      let length = payload.length.flatMap { field($0) }.map { (offset: $0.offset, size: $0.size) }
+      guard let pointer = field(payload.pointer), !overrides(payload.pointer) else { continue }
+      let length = payload.length.flatMap { overrides($0) ? nil : field($0) }
+        .map { (offset: $0.offset, size: $0.size) }
       let count = payload.count.flatMap { (name, stride) in
-        field(name).map { (offset: $0.offset, size: $0.size, stride: stride) }
+        overrides(name) ? nil : field(name).map { (offset: $0.offset, size: $0.size, stride: stride) }
       }
       payloads.append(
         Payload(
@@ -302,7 +303,7 @@ struct Lowering {
         place: assignment.argument?.place ?? place)
     }
     return RequestPlan(
-      name: op.map { "TEST \($0.name)" } ?? row.name, request: row.request, row: row, op: op,
+      place: place, name: op.map { "TEST \($0.name)" } ?? row.name, request: row.request, row: row, op: op,
       template: builder.template, fields: builder.fields, payloads: payloads, descriptor: descriptor,
       argument: argument, results: results,
       announced: sizeField.map { (offset: $0.offset, size: $0.size) })

@@ -91,6 +91,7 @@ struct ResultSpec: Sendable {
 
 /// A request, ready to be filled in.
 final class RequestPlan {
+  let place: Place
   /// `IOAS_MAP`, `TEST MD_CHECK_MAP`, `ioctl 0x3b99`
   let name: String
   let request: UInt32
@@ -109,10 +110,11 @@ final class RequestPlan {
   let announced: (offset: Int, size: Int)?
 
   init(
-    name: String, request: UInt32, row: CommandRow?, op: SelftestOp?, template: [UInt8], fields: [FieldCode],
-    payloads: [Payload], descriptor: Code?, argument: Code?, results: [ResultSpec],
+    place: Place, name: String, request: UInt32, row: CommandRow?, op: SelftestOp?, template: [UInt8],
+    fields: [FieldCode], payloads: [Payload], descriptor: Code?, argument: Code?, results: [ResultSpec],
     announced: (offset: Int, size: Int)?
   ) {
+    self.place = place
     self.name = name
     self.request = request
     self.row = row

@@ -224,6 +224,9 @@ extension Resolver {
 
   // MARK: Files
 
+  /// Most inclusions of one script; without a limit, files that include each other twice would multiply.
+  private static let inclusionLimit = 1024
+
   private func resolve(_ include: IncludeStatement, _ here: Place) -> IncludeNode? {
     let path = include.path.text
     let at = place(include.path.span)
@@ -244,6 +247,11 @@ extension Resolver {
     if including.contains(file.name) || file.name == program.source.name {
       let chain = ([program.source.name] + including + [file.name]).joined(separator: " includes ")
       report(.includeLoop, at, "a script cannot include itself: \(chain)")
+      return nil
+    }
+    inclusions += 1
+    guard inclusions <= Self.inclusionLimit else {
+      report(.includeLoop, at, "more than \(Self.inclusionLimit) files are included")
       return nil
     }
     guard including.count < Limits.callDepth else {

@@ -174,7 +174,7 @@ extension Resolver {
         } else if !isField(key.text) {
           reportUnknownOption(key, verb, fields: (verb.row?.fields ?? []).map { $0.name })
         } else {
-          let names = fieldNames(key.text, verb)
+          let names = fieldNames(key.text, verb, (arguments["name"] ?? arguments["op"])?.word)
           let (code, kind) = resolve(value, names: names)
           raw.append((key, Argument(code: code, kind: kind, expression: value, place: place(value.span))))
         }
@@ -222,18 +222,13 @@ extension Resolver {
       Lowering.normalized($0.name)
     } + ["id2"])
 
-  /// What words mean in a field given by its C name.
-  private func fieldNames(_ key: String, _ verb: Verb) -> NamedValues? {
+  /// What words mean in a field given by its C name. `request` and `selftest` name their row in an operand.
+  private func fieldNames(_ key: String, _ verb: Verb, _ named: String?) -> NamedValues? {
     let wanted = Lowering.normalized(key)
-    let fields = (verb.row?.fields ?? []) + (verb.selftestOp?.fields ?? [])
-    if let field = fields.first(where: { Lowering.normalized($0.name) == wanted }) {
-      return Shape(field.meaning).names
-    }
-    // `request` and `selftest` name their row in an operand; the words of a field are the same in all rows
-    // that have it.
-    let everywhere = CommandTable.all.flatMap { $0.fields } + CommandTable.selftestOps.flatMap { $0.fields }
-    return everywhere.first { Lowering.normalized($0.name) == wanted && Shape($0.meaning).names != nil }
-      .flatMap { Shape($0.meaning).names }
+    let row = verb.row ?? named.flatMap { CommandTable.row(named: $0) }
+    let op = verb.selftestOp ?? named.flatMap { SelftestOp.named($0) }
+    let field = ((row?.fields ?? []) + (op?.fields ?? [])).first { Lowering.normalized($0.name) == wanted }
+    return field.flatMap { Shape($0.meaning).names }
   }
 
   /// A value for a parameter, with its kind checked as far as the script tells it.

@@ -44,6 +44,8 @@ final class Resolver {
   var archive: [ArchiveMember] = []
   /// Files being resolved, outermost first.
   var including: [String] = []
+  /// Files included so far, counted again for every inclusion.
+  var inclusions = 0
   /// Procedures whose bodies are being resolved.
   var open: [Procedure] = []
   /// Values given on the command line; those that a `param` took are removed.

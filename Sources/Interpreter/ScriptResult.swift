@@ -133,8 +133,11 @@ struct CaseReport {
       expectedFailures: now.expectedFailures - sectionStart.expectedFailures)
   }
 
+  /// Whether a further diagnostic would be kept.
+  var hasRoom: Bool { diagnostics.count < Self.diagnosticLimit }
+
   mutating func add(_ diagnostic: Diagnostic) {
-    if diagnostics.count < Self.diagnosticLimit { diagnostics.append(diagnostic) }
+    if hasRoom { diagnostics.append(diagnostic) }
   }
 
   mutating func note(_ text: String) {

@@ -69,7 +69,7 @@ extension VerbTable {
         .value("file", .any, .required), .value("request", .any, .required), .value("struct", .records),
       ],
       options: [.value("arg", .number)],
-      "Makes any request with any bytes; `default` stands for the file in use. `arg` passes a number instead.",
+      "Makes any request with any bytes; `default` is the file in use. `arg` passes a number instead.",
       examples: [
         "ioctl default 0x3b80 { u32 8; u32 99 }   -> ENOENT",
         "ioctl $ctx IOAS_ALLOC { size=12 flags=1 }   -> EOPNOTSUPP", "ioctl default 0x3bff arg=0   -> ENOTTY",

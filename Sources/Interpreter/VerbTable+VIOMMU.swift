@@ -20,7 +20,7 @@ extension VerbTable {
         ResultSpec("offset", .hex, .word(payload: 0, offset: 8, size: 8)),
         ResultSpec("length", .hex, .word(payload: 0, offset: 16, size: 8)),
       ],
-      "Creates a guest's share of a physical IOMMU on a nesting parent. `in` sends the selftest driver's data.",
+      "Creates a guest's share of a physical IOMMU on a nesting parent. `in` is the selftest driver's data.",
       examples: ["v = viommu create dev=$dev parent=$hw type=selftest"]
     ) { l in
       if !l.has("type") { l.set("type", .number(0xDEAD_BEEF)) }

@@ -282,3 +282,36 @@ import UAPI
     #expect(run("! vm = ioas create").verdict == .failed)
   }
 }
+
+/// What would go on for ever, or take all memory, is refused with a diagnostic.
+@Suite struct BoundTests {
+  @Test func listsThatDouble() {
+    #expect(run("x = [1]\nfor i in 0...60 { x = [$x, $x] }\nexpect $x = $x").counts.failed > 0)
+    #expect(run("x = [1]\nfor i in 0...2000 { x = [$x] }\nexpect $x = $x").counts.failed > 0)
+  }
+
+  @Test func callsThatNest() {
+    var text = "def f0() { ! destroy id:1 }\n"
+    for level in 1...2000 { text += "def f\(level)() { f\(level - 1) }\n" }
+    #expect(codes(text + "f2000") == ["X0116"])
+    #expect(codes(text + "f20") == [])
+  }
+
+  @Test func filesThatMultiply() {
+    var files: [String: String] = [:]
+    for level in 0...30 { files["f\(level)"] = "include \"f\(level + 1)\"\ninclude \"f\(level + 1)\"" }
+    files["f31"] = ""
+    #expect(codes("include \"f0\"", files: files).contains("R0018"))
+  }
+
+  @Test func failuresByTheThousand() {
+    let result = run("for i in 0...9999 { destroy id:1 }") { $0.check = false }
+    #expect(result.counts.failed == 10_000)
+    #expect(result.allDiagnostics.count == 100)
+  }
+
+  @Test func manyBindings() {
+    let text = (0..<20_000).map { "x\($0) = \($0)" }.joined(separator: "\n") + "\nexpect $x19999 = 19999"
+    #expect(run(text).verdict == .passed)
+  }
+}

@@ -19,7 +19,7 @@ import UAPI
 
   @Test func everyCommandAndOperationHasAVerb() {
     let reached = Set(VerbTable.all.compactMap { $0.requestName })
-    // MAP_FILE is `map file=`, the plain MOCK_DOMAIN and the first attachment are MOCK_DOMAIN_FLAGS, a PASID's
+    // MAP_FILE is `map file=`, MOCK_DOMAIN and the first attachment are MOCK_DOMAIN_FLAGS, a PASID's
     // replacement is `replace pasid=`.
     let others: Set<String> = [
       "IOAS_MAP_FILE", "TEST MOCK_DOMAIN", "TEST MOCK_DOMAIN_FLAGS", "TEST PASID_REPLACE",

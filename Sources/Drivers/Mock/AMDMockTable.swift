@@ -112,25 +112,41 @@ final class AMDMockTable: MockTree, MockTable, @unchecked Sendable {
       let next = UInt64(1) << UInt64(larger.trailingZeroBitCount)
       if (iova ^ physical) & (next - 1) == 0 { span = min(span, next - iova & (next - 1)) }
     }
-    var index = Self.index(iova, level)
+    let index = Self.index(iova, level)
     let count = min(Int(span >> sizeLg2), (Self.items - index) / slots)
-    var address = physical
-    for number in 0..<count {
-      for slot in index..<index + slots {
-        let item = table[slot].load(ordering: .relaxed)
-        guard item != 0 else { continue }
-        guard let child = Self.child(item), isEmpty(child) else {
-          if number > 0 { _ = unmap(iova, length: UInt64(number) << sizeLg2) }
-          throw .EADDRINUSE("the IOVA is mapped", iova &+ UInt64(number) << sizeLg2)
-        }
-        unlink(table, slot)
+    var slot = table + index
+    let end = slot + count * slots
+    var item = Self.leaf(physical, sizeLg2: sizeLg2, level: level, attributes: attributes)
+    while slot < end {
+      let next = slot + slots
+      guard clear(slot, upTo: next) else {
+        let done = UInt64(slot - (table + index)) << Self.itemLg2(level)
+        if done > 0 { _ = unmap(iova, length: done) }
+        throw .EADDRINUSE("the IOVA is mapped", iova &+ done)
       }
-      let item = Self.leaf(address, sizeLg2: sizeLg2, level: level, attributes: attributes)
-      for slot in index..<index + slots { table[slot].store(item, ordering: .relaxed) }
-      index += slots
-      address += 1 << sizeLg2
+      while slot < next {
+        slot.pointee.store(item, ordering: .relaxed)
+        slot += 1
+      }
+      // The address field holds half the address, one bit up.
+      item &+= 2 << sizeLg2
     }
     return UInt64(count) << sizeLg2
+  }
+
+  /// Takes empty tables out of some slots; returns whether they had nothing else.
+  @inline(__always)
+  private func clear(_ first: Table, upTo end: Table) -> Bool {
+    var slot = first
+    while slot < end {
+      let item = slot.pointee.load(ordering: .relaxed)
+      if item != 0 {
+        guard let child = Self.child(item), isEmpty(child) else { return false }
+        unlink(slot, 0)
+      }
+      slot += 1
+    }
+    return true
   }
 
   // MARK: Unmap
@@ -161,9 +177,14 @@ final class AMDMockTable: MockTree, MockTable, @unchecked Sendable {
       } else {
         let slots = 1 << Int(Self.slotsLg2(item, level))
         if max(start, span.first) & ((UInt64(slots) << itemLg2) - 1) != 0 { return false }
-        for slot in index..<index + slots { table[slot].store(0, ordering: .relaxed) }
-        unmapped += UInt64(slots) << itemLg2
+        var slot = table + index
         index += slots
+        let end = table + index
+        while slot < end {
+          slot.pointee.store(0, ordering: .relaxed)
+          slot += 1
+        }
+        unmapped += UInt64(slots) << itemLg2
       }
     }
     return true

@@ -25,8 +25,8 @@ public enum Interrupts {
   /// From now on Ctrl-C cancels this, too.
   public static func forward(to cancellation: Cancellation) { listener = cancellation }
 
-  /// Takes over SIGINT and SIGTERM, and makes writing to a closed pipe, or beyond a
-  /// limit of file sizes, an error like any other.
+  /// Takes over SIGINT and SIGTERM, and makes writing to a closed pipe, or beyond a limit of file sizes, an
+  /// error like any other.
   public static func install() {
     _ = pipe
     _ = count.load(ordering: .relaxed)
@@ -38,6 +38,12 @@ public enum Interrupts {
     action.sa_flags = 0
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+    // Who started the process may have kept them off, as threads of a pool do.
+    var both = sigset_t()
+    sigemptyset(&both)
+    sigaddset(&both, SIGINT)
+    sigaddset(&both, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &both, nil)
   }
 
   /// What the handler does; for tests too.

@@ -42,7 +42,8 @@ public final class Runner: Sendable {
 
   /// Runs scripts to their ends, or until Ctrl-C.
   ///
-  /// - Parameter mayGoOn: asked after each case; false ends the run, for when nobody listens any more.
+  /// - Parameter mayGoOn: asked after each case; false ends the run, for when nobody can hear of it any more. What
+  ///   that means for the exit status is the business of who owns the output.
   public func run(
     _ entries: [ScriptTree.Entry], sinks: [any RunEventSink], mayGoOn: @escaping () -> Bool = { true }
   ) -> RunTotals {

@@ -8,11 +8,11 @@ struct RunnerTests {
   private static let fail = "vm = ioas create -> EEXIST\ndestroy $vm\n"
   private static let invalid = "vm = ioas craete\n"
   private static let tests = """
-    test "one" [quick] {
+    test "one" label=quick {
       vm = ioas create
       destroy $vm
     }
-    test "two" [slow] {
+    test "two" label=slow {
       vm = ioas create -> EEXIST
     }
     """
@@ -80,9 +80,9 @@ struct RunnerTests {
     let directory = try TemporaryDirectory()
     for name in ["a", "b", "c"] { try directory.write("\(name).iofd", Self.pass) }
     let (recorder, totals) = run(directory, mayGoOn: { false })
-    let notRun = RunVerdict.notRun("nobody reads the output")
+    let notRun = RunVerdict.notRun("the output cannot be written")
     #expect(recorder.cases.map(\.verdict) == [.passed, notRun, notRun])
-    #expect(totals.status == .interrupted)
+    #expect(totals.failed == 2)
   }
 
   @Test(arguments: [

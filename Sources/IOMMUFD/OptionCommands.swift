@@ -106,7 +106,7 @@ extension Command {
     }
     let moved = found.values.filter { $0.isCharged(otherThan: task) }
     try Pages.move(Array(moved), to: task)
-    for pages in found.values { pages.lock.withLock { pages.owner = task } }
+    for pages in found.values { pages.lock.withLock { pages.changeOwner(to: task) } }
     return 0
   }
 }
@@ -119,6 +119,16 @@ extension Pages {
     case .process: owner.memory !== task.memory
     case .user: owner.user !== task.user || owner.memory !== task.memory
     }
+  }
+
+  /// Later pins go through `task`, and what they are charged against is its. What nothing limits stays counted
+  /// as pinned by the old process, although the new one will give it back. `change_mm`.
+  fileprivate func changeOwner(to task: any CallingTask) {
+    if accounting == .none {
+      owner.memory.counters.misplaced.add(Int(charged), ordering: .relaxed)
+      task.memory.counters.misplaced.subtract(Int(charged), ordering: .relaxed)
+    }
+    owner = task
   }
 
   /// Charges `task` for all that these pages have charged, then gives it back to those who had it.

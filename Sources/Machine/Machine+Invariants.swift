@@ -59,7 +59,12 @@ extension Machine {
           byUser[ObjectIdentifier(process.user)]
         ),
         ("VmLck", memory.counters.locked.load(ordering: .relaxed), locked[ObjectIdentifier(memory)]),
-        ("VmPin", memory.counters.pinned.load(ordering: .relaxed), pinned[ObjectIdentifier(memory)]),
+        (
+          "VmPin",
+          memory.counters.pinned.load(ordering: .relaxed)
+            - memory.counters.misplaced.load(ordering: .relaxed),
+          pinned[ObjectIdentifier(memory)]
+        ),
       ] where now != expected ?? 0 {
         broken.append(
           Violation(

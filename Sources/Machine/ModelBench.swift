@@ -42,7 +42,8 @@ public final class ModelBench: Bench {
     .record([
       ("pid", .number(UInt64(process.pid))),
       ("uid", .number(UInt64(process.user.uid))),
-      ("vmpin", .number(UInt64(process.space.counters.pinned.load(ordering: .relaxed)))),
+      // Below 0 it reads as the huge number that Linux shows, see `MemoryCounters.misplaced`.
+      ("vmpin", .number(UInt64(bitPattern: Int64(process.space.counters.pinned.load(ordering: .relaxed))))),
       ("vmlck", .number(UInt64(process.space.counters.locked.load(ordering: .relaxed)))),
       ("charged", .number(UInt64(process.user.lockedPages.load(ordering: .relaxed)))),
       ("memlock", .number(process.memlockLimit)),

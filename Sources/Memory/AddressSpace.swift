@@ -34,6 +34,10 @@ public protocol AddressSpace: UserMemory, Sendable {
 public final class MemoryCounters: Sendable {
   public let pinned = Atomic<Int>(0)
   public let locked = Atomic<Int>(0)
+  /// Pages that `pinned` counts and no mapping of this process charged, or less than 0 for the reverse:
+  /// IOAS_CHANGE_PROCESS does not move the count of mappings that nothing limits, and they later give it back
+  /// to the wrong process (reference io-pagetable.md section 3.5).
+  public let misplaced = Atomic<Int>(0)
   public init() {}
 }
 

@@ -62,17 +62,23 @@ public struct MappedWindow: Sendable {
 public final class FileTable: @unchecked Sendable {
   private let lock = Lock("file table")
   @exclusivity(unchecked) private var slots: [OpenFile?] = []
-  private let limit: Int
+  /// No descriptor below this one is free.
+  private var lowestFree = 0
+  private var limit: Int
 
   /// - Parameter limit: RLIMIT_NOFILE.
   public init(limit: Int = 1 << 20) { self.limit = limit }
+
+  /// Sets RLIMIT_NOFILE; what is open stays open.
+  public func setLimit(_ limit: Int) { lock.withLock { self.limit = limit } }
 
   /// Puts `file` under the lowest free descriptor; the descriptor takes over the caller's reference.
   ///
   /// - Throws: EMFILE when the table is full.
   public func install(_ file: OpenFile) throws(Errno) -> Int32 {
     try lock.withLock { () throws(Errno) -> Int32 in
-      let free = slots.firstIndex { $0 == nil } ?? slots.count
+      while lowestFree < slots.count, slots[lowestFree] != nil { lowestFree += 1 }
+      let free = lowestFree
       guard free < limit else {
         throw .EMFILE("the process has no free descriptor", UInt64(limit))
       }
@@ -112,6 +118,7 @@ public final class FileTable: @unchecked Sendable {
         throw .EBADF("not an open descriptor", UInt64(bitPattern: Int64(fd)))
       }
       slots[index] = nil
+      lowestFree = min(lowestFree, index)
       return file
     }
     file.releaseFile()
@@ -129,7 +136,10 @@ public final class FileTable: @unchecked Sendable {
   /// Closes everything, lowest first, as exit does.
   public func closeAll() {
     let files = lock.withLock { () -> [OpenFile] in
-      defer { slots.removeAll() }
+      defer {
+        slots.removeAll()
+        lowestFree = 0
+      }
       return slots.compactMap { $0 }
     }
     for file in files { file.releaseFile() }

@@ -140,7 +140,8 @@ final class RequestFuzzer {
     case .iova:
       return [0, 0x1000000, 0x1001000, 0x1000800, 0x1040000, 0x7ffff000].randomElement(using: &random) ?? 0
     case .length: return [0, 8, 0x800, 0x1000, 0x2000, 0x10000, 12, 24].randomElement(using: &random) ?? 0
-    case .userPointer: return memory + [0, 0x1000, 0x800, 0x20000, 0xFF000].randomElement(using: &random) ?? 0
+    case .userPointer:
+      return memory + ([0, 0x1000, 0x800, 0x20000, 0xFF000].randomElement(using: &random) ?? 0)
     case .fileDescriptor: return descriptors.randomElement(using: &random) ?? 3
     case .number: return UInt64.random(in: 0...4, using: &random)
     }

@@ -54,7 +54,10 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
     let gone = lock.withExclusive { () -> [VirtualArea] in
       alive.store(false, ordering: .releasing)
       removeEntries(0, PageTree.pageLimit - 1)
-      defer { areas = [] }
+      defer {
+        areas = []
+        solidFrom = Self.addressLimit
+      }
       return areas
     }
     for area in gone { area.closed() }

@@ -37,6 +37,8 @@ final class Caller: @unchecked Sendable {
   struct Answer {
     var errno: Errno?
     var result: Int32
+    /// The struct before the call.
+    var sent: [UInt8] = []
     /// The struct after the call.
     var bytes: [UInt8]
     let fields: [Field]
@@ -50,7 +52,7 @@ final class Caller: @unchecked Sendable {
     var name: String { errno?.name ?? "ok" }
   }
 
-  /// Makes a request with a struct of `size` bytes (the full size unless given), whose fields are set by name.
+  /// Makes a request with a struct of `size` bytes (the full size unless given); fields are set by name.
   func request(
     _ name: String, size: Int? = nil, announced: Int? = nil, tail: UInt8 = 0, fd: Int32? = nil,
     _ values: KeyValuePairs<String, UInt64> = [:]
@@ -58,7 +60,29 @@ final class Caller: @unchecked Sendable {
     guard let row = CommandTable.row(named: name) else { preconditionFailure("no row \(name)") }
     return send(
       row.request, row.fields, row.fullSize(target.kernel), size: size, announced: announced, tail: tail,
-      fd: fd, values)
+      fd: fd, values.map { ($0.key, $0.value) })
+  }
+
+  /// Makes the request that a row or an op of the tables describes; of two values for a field the later
+  /// counts.
+  /// The header's `id` of an op is called `object`; a request without a struct takes `argument`.
+  ///
+  /// - Parameter page: a page of its own for the struct, which can only be read when the request is made.
+  func call(
+    _ name: String, _ values: [(String, UInt64)], size: Int? = nil, announced: Int? = nil, tail: UInt8 = 0,
+    inReadOnly page: UInt64? = nil
+  ) -> Answer {
+    if let op = SelftestOp.named(name) {
+      let row = CommandTable.selftest
+      return send(
+        row.request, op.fields + [Field("object", Layout.Selftest.id)] + row.fields, 72, size: size,
+        announced: announced, tail: tail, fd: nil, values, also: [4: UInt64(op.number)],
+        inReadOnly: page)
+    }
+    guard let row = CommandTable.row(named: name) else { preconditionFailure("no row \(name)") }
+    return send(
+      row.request, row.fields, row.fullSize(target.kernel), size: size, announced: announced, tail: tail,
+      fd: nil, values, inReadOnly: page)
   }
 
   /// Makes a selftest request.
@@ -68,14 +92,17 @@ final class Caller: @unchecked Sendable {
     guard let op = SelftestOp.named(op) else { preconditionFailure("no op \(op)") }
     let row = CommandTable.selftest
     return send(
-      row.request, row.fields + op.fields, 72, size: size, announced: nil, tail: 0, fd: nil, values,
+      row.request, row.fields + op.fields, 72, size: size, announced: nil, tail: 0, fd: nil,
+      values.map { ($0.key, $0.value) },
       also: [4: UInt64(op.number), 8: id])
   }
 
   private func send(
     _ request: UInt32, _ fields: [Field], _ full: Int, size: Int?, announced: Int?, tail: UInt8, fd: Int32?,
-    _ values: KeyValuePairs<String, UInt64>, also: [Int: UInt64] = [:]
+    _ values: [(String, UInt64)], also: [Int: UInt64] = [:],
+    inReadOnly page: UInt64? = nil
   ) -> Answer {
+    let arena = page ?? arena
     let count = max(size ?? full, full)
     var bytes = [UInt8](repeating: 0, count: max(count, 4))
     for index in full..<max(full, count) { bytes[index] = tail }
@@ -84,22 +111,21 @@ final class Caller: @unchecked Sendable {
     }
     put(UInt64(announced ?? size ?? full), 0, 4)
     for (offset, value) in also { put(value, offset, 4) }
-    for (name, value) in values {
+    for (name, value) in values where !fields.isEmpty {
       guard let field = fields.first(where: { $0.name == name }) else {
         preconditionFailure("no field \(name)")
       }
       put(value, field.offset, field.size)
     }
+    let argument = fields.isEmpty ? values.last?.1 ?? 0 : arena
+    try? target.memory.write(bytes, at: arena)
+    if let page { try? target.userSpace.protect(page, length: 0x1000, mode: [.read]) }
+    var answer = Answer(errno: nil, result: -1, sent: bytes, bytes: bytes, fields: fields)
     do throws(Errno) {
-      try target.memory.write(bytes, at: arena)
-      let result = try target.ioctl(fd ?? self.fd, request, arena)
-      return Answer(
-        errno: nil, result: result, bytes: try target.memory.bytes(at: arena, count: bytes.count),
-        fields: fields)
-    } catch {
-      let after = (try? target.memory.bytes(at: arena, count: bytes.count)) ?? bytes
-      return Answer(errno: error, result: -1, bytes: after, fields: fields)
-    }
+      answer.result = try target.ioctl(fd ?? self.fd, request, argument)
+    } catch { answer.errno = error }
+    answer.bytes = (try? target.memory.bytes(at: arena, count: bytes.count)) ?? bytes
+    return answer
   }
 
   // MARK: Shorthands

@@ -26,8 +26,9 @@ struct BadSurroundingsTests {
     try tool.scratch.write("a.iofd", "vm   = ioas create\n")
     try tool.scratch.write("report.tap", "old")
     let report = try tool.shell(
-      "ulimit -f 0; iofd run --report tap=report.tap a.iofd 2>&1 | cat >&2; exit ${PIPESTATUS[0]}")
+      "(ulimit -f 0; iofd run --report tap=report.tap a.iofd 2>&1) | cat; exit ${PIPESTATUS[0]}")
     #expect(report.status == 2)
+    #expect(report.output.contains("cannot write report.tap: File too large"))
     #expect(try tool.scratch.read("report.tap") == "old")
     let layout = try tool.shell("ulimit -f 0; iofd fmt a.iofd")
     #expect(layout.status == 2)

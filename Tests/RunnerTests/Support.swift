@@ -4,9 +4,6 @@ import Interpreter
 import Language
 import Testing
 
-import Interpreter
-import Language
-
 @testable import Runner
 
 /// A directory that goes away with the test.

@@ -17,7 +17,7 @@ extension BenchRow {
         let memory = try client.allocate(length)
         // The pages, their process's page table and their frames' counts exist before anything is mapped.
         for page in 0..<(length >> 12) { try client.target.memory.store(page, at: memory + page << 12) }
-        let map = try client.mapRequest(ioas, memory, length, iova: 0x1_0000_0000)
+        let map = try client.mapRequest(ioas, memory, length, iova: 0x1000_0000)
         let before = Watch.residentBytes()
         try client.call(BenchClient.Request.map, map)
         let after = Watch.residentBytes()

@@ -31,11 +31,11 @@ extension BenchRow {
     buf = mem alloc 64K fill=seq
     dev = device add kind=mock
     attach $dev to=$vm -> hwpt=?table
-    map $vm $buf iova=0x100000 -> iova=0x100000
-    map $vm $buf iova=0x108000 -> EEXIST
-    check map $table 0x100000 $buf
+    map $vm $buf iova=0x1000000 -> iova=0x1000000
+    map $vm $buf iova=0x1008000 -> EEXIST
+    check map $table 0x1000000 $buf
     expect pins($buf) = 1
-    unmap $vm 0x100000 len=64K -> length=64K
+    unmap $vm 0x1000000 len=64K -> length=64K
     expect pins($buf) = 0
     """
 }

@@ -30,7 +30,7 @@ extension BenchRow {
   /// What is computed is used, so that nobody leaves it out.
   private nonisolated(unsafe) static var blackHole: UInt64 = 0
 
-  private static let base: UInt64 = 0x1_0000_0000
+  private static let base: UInt64 = 0x1000_0000
   private static let readWrite: Protection = [.read, .write]
 
   private static func one(_ effort: BenchEffort) -> Outcome {

@@ -35,28 +35,49 @@ class MockTree: @unchecked Sendable {
   let root: Table
   private let failures: FailurePoints
   private let lock = Lock("mock tables")
-  /// Every table, and those of them that are in no use. Guarded by `lock`.
-  private var tables: [Table] = []
+  // Guarded by `lock`. Tables come from the host in slabs that double up to 64: one by one, the allocator
+  // would put a page between each two of them.
+  private var slabs: [UnsafeMutableRawPointer] = []
+  /// How many tables were ever handed out, and how many the newest slab still has.
+  private var made = 0
+  private var fresh = 0
+  /// Tables that were handed out and are in no use.
   private var spare: [Table] = []
 
   init(_ failures: FailurePoints) {
     self.failures = failures
-    root = Self.allocate()
+    root = Self.clear(Self.allocate(1))
   }
 
   deinit {
-    for table in tables { free(table) }
+    for slab in slabs { free(slab) }
     free(root)
   }
 
-  private static func allocate() -> Table {
-    guard let memory = aligned_alloc(4096, 4096) else { fatalError("the host has no 4 KiB left") }
+  private static func allocate(_ count: Int) -> UnsafeMutableRawPointer {
+    guard let memory = aligned_alloc(4096, count * 4096) else { fatalError("the host has no 4 KiB left") }
+    return memory
+  }
+
+  private static func clear(_ memory: UnsafeMutableRawPointer) -> Table {
     memset(memory, 0, 4096)
     return memory.bindMemory(to: Atomic<UInt64>.self, capacity: items)
   }
 
+  /// A table that is in no use. The lock is held.
+  private func take() -> Table {
+    if let old = spare.popLast() { return old }
+    if fresh == 0 {
+      fresh = min(max(made, 4), 64)
+      slabs.append(Self.allocate(fresh))
+    }
+    made += 1
+    fresh -= 1
+    return Self.clear(slabs[slabs.count - 1] + fresh * 4096)
+  }
+
   /// Tables in use, the root included.
-  var tableCount: Int { lock.withLock { 1 + tables.count - spare.count } }
+  var tableCount: Int { lock.withLock { 1 + made - spare.count } }
 
   /// Bytes that an item of a level covers, as a power of two.
   @inline(__always)
@@ -109,12 +130,7 @@ class MockTree: @unchecked Sendable {
   @inline(never)
   private func link(below table: Table, _ index: Int, level: Int) throws(Errno) -> Table {
     try failures.pass(.domainMap)
-    let new = lock.withLock { () -> Table in
-      if let old = spare.popLast() { return old }
-      let new = Self.allocate()
-      tables.append(new)
-      return new
-    }
+    let new = lock.withLock { take() }
     let item = UInt64(UInt(bitPattern: new)) | UInt64(level) << Item.levelShift | Item.present
     let (done, seen) = table[index].compareExchange(
       expected: 0, desired: item, ordering: .acquiringAndReleasing)

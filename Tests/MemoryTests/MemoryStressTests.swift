@@ -49,6 +49,21 @@ internal import UAPI
     }
   }
 
+  /// Whoever uses memory through a file's link may be the last to hold it, and then ends it there.
+  @Test func theLinkOutlivesItsMemory() throws {
+    let physical = smallMemory()
+    var space: ProcessMemory? = ProcessMemory(physical)
+    let link = try #require(space?.link)
+    _ = try space?.allocate(length: page, at: nil, mode: readWrite)
+    link.with { memory in
+      space = nil
+      #expect(memory.isAlive)
+    }
+    #expect(!link.isAlive)
+    link.with { _ in Issue.record("the memory is gone") }
+    physical.expectEmpty()
+  }
+
   /// Threads of one process fault, pin, unmap, protect and fork next to each other, each in its own pages.
   @Test func oneAddressSpace() throws {
     let physical = smallMemory()

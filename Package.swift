@@ -41,6 +41,10 @@ let package = Package(
     // Below the waist: the model.
     .target(name: "Seams", dependencies: ["UAPI"], swiftSettings: hot),
     .target(name: "Memory", dependencies: ["UAPI", "Seams"], swiftSettings: hot),
+    .target(name: "HardwareSpecs", swiftSettings: hot),
+    .target(
+      name: "Hardware", dependencies: ["UAPI", "Bench", "Seams", "Memory", "HardwareSpecs"],
+      swiftSettings: hot),
     .target(name: "IOMMU", dependencies: ["UAPI", "Seams", "Memory"], swiftSettings: hot),
     .target(
       name: "IOMMUFD", dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU"], swiftSettings: hot),

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// A cache of an IOMMU: direct-mapped by 4 KiB page, tagged with whatever the manual says tags it.
+///
+/// A large page occupies a slot for each 4 KiB piece of it that was used, and every piece knows the size of the
+/// whole; so an invalidation must ask whether an entry's whole page meets the range, see `remove`. An entry
+/// stays until it is removed or its slot is taken: nothing here looks at memory again, so software that forgets
+/// to invalidate goes on getting what was there.
+///
+/// A lookup is one index and one comparison; an invalidation looks at every slot in use.
+public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry: BitwiseCopyable & Sendable>:
+  Sendable
+{
+  struct Slot: Sendable {
+    var page: UInt64
+    var tag: Tag
+    var entry: Entry
+  }
+
+  private var slots: [Slot?]
+  private let mask: Int
+  /// Entries that are valid.
+  public private(set) var count = 0
+
+  /// - Parameter capacityLg2: slots, as a base-2 logarithm, 0 to 20.
+  public init(capacityLg2: Int) {
+    precondition((0...20).contains(capacityLg2), "a cache has up to a million entries")
+    mask = (1 << capacityLg2) - 1
+    slots = Array(repeating: nil, count: mask + 1)
+  }
+
+  @inline(__always)
+  private func index(_ page: UInt64, _ salt: UInt64) -> Int {
+    Int(truncatingIfNeeded: page ^ (page >> 17) ^ (salt &* 0x9E37_79B9_7F4A_7C15) >> 40) & mask
+  }
+
+  /// The entry for the page that holds `address`.
+  ///
+  /// - Parameter salt: any number that the tag determines; tags that share it compete for slots.
+  @inline(__always)
+  public func find(_ address: UInt64, _ tag: Tag, salt: UInt64) -> Entry? {
+    let page = address >> 12
+    guard let slot = slots[index(page, salt)], slot.page == page, slot.tag == tag else { return nil }
+    return slot.entry
+  }
+
+  public mutating func insert(_ entry: Entry, for address: UInt64, _ tag: Tag, salt: UInt64) {
+    let page = address >> 12
+    let place = index(page, salt)
+    if slots[place] == nil { count += 1 }
+    slots[place] = Slot(page: page, tag: tag, entry: entry)
+  }
+
+  /// Forgets the entries for which `condition` holds, given the address of the 4 KiB piece; returns how many.
+  @discardableResult
+  public mutating func remove(where condition: (UInt64, Tag, Entry) -> Bool) -> Int {
+    guard count > 0 else { return 0 }
+    var removed = 0
+    for place in slots.indices {
+      guard let slot = slots[place], condition(slot.page << 12, slot.tag, slot.entry) else { continue }
+      slots[place] = nil
+      removed += 1
+    }
+    count -= removed
+    return removed
+  }
+
+  public mutating func removeAll() { remove { _, _, _ in true } }
+
+  /// Every entry, with the address of its 4 KiB piece, in the order of the slots.
+  public var entries: [(address: UInt64, tag: Tag, entry: Entry)] {
+    slots.compactMap { slot in slot.map { ($0.page << 12, $0.tag, $0.entry) } }
+  }
+}

@@ -62,6 +62,12 @@ let package = Package(
     .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
     .target(name: "Corpora", dependencies: ["UAPI"], swiftSettings: hot),
 
+    // Programs whose /dev/iommu is the model.
+    .target(name: "CLinux"),
+    .target(
+      name: "Interpose",
+      dependencies: ["CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "Machine"], swiftSettings: hot),
+
     // The tool.
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
     .target(name: "LineEditing", dependencies: ["CReadline"], swiftSettings: strict),
@@ -72,7 +78,8 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "LineEditing", "Machine", "Drivers", "IOMMU", "Memory", "Seams", "Interpreter", "Language",
+        "Runner", "LineEditing", "Interpose", "Machine", "Drivers", "IOMMU", "Memory", "Seams", "Interpreter",
+        "Language",
         "Corpora", "UAPI", "Bench",
       ],
       swiftSettings: hot),

@@ -11,18 +11,22 @@ public enum CommandLineTool {
     Interrupts.install()
     CrashReport.install()
     do throws(UsageError) {
-      return try dispatch(words).rawValue
+      return try dispatch(words)
     } catch {
       Terminal.complain(error.message, help: error.help ?? "iofd --help")
       return ExitStatus.usage.rawValue
     }
   }
 
-  private static func dispatch(_ words: [String]) throws(UsageError) -> ExitStatus {
+  private static func dispatch(_ words: [String]) throws(UsageError) -> Int32 {
     guard let first = words.first else { return try start([]) }
     if let command = Subcommand.named(first) {
-      if words.contains("--help") || words.contains("-h") { return say(command.help) }
-      return try command.run(Arguments(words.dropFirst(), command.options))
+      // What follows a program's name is the program's.
+      let own =
+        command.takesProgram ? Array(words.dropFirst().prefix { $0.hasPrefix("-") && $0 != "--" }) : words
+      if own.contains("--help") || own.contains("-h") { return say(command.help) }
+      return try command.run(
+        Arguments(words.dropFirst(), command.options, endsAtOperand: command.takesProgram))
     }
     switch first {
     case "--help", "-h", "help":
@@ -38,17 +42,17 @@ public enum CommandLineTool {
   }
 
   /// Without a subcommand: a conversation on a terminal, a script on standard input otherwise.
-  private static func start(_ words: [String]) throws(UsageError) -> ExitStatus {
+  private static func start(_ words: [String]) throws(UsageError) -> Int32 {
     if Terminal.isInteractive {
-      return try Conversation.run(Arguments(words, Conversation.options))
+      return try Conversation.run(Arguments(words, Conversation.options)).rawValue
     }
     return try Subcommand.run.run(Arguments(words + [ScriptTree.standardInput], Subcommand.run.options))
   }
 
-  private static func say(_ text: String) -> ExitStatus {
+  private static func say(_ text: String) -> Int32 {
     let output = ByteOutput.standardOutput()
     output.write(text)
-    return Terminal.finish(output, .passed)
+    return Terminal.finish(output, .passed).rawValue
   }
 
   private static var overview: String {

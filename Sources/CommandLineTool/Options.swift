@@ -47,8 +47,9 @@ struct Arguments {
   private(set) var operands: [String] = []
   private var values: [String: [String]] = [:]
 
+  /// - Parameter endsAtOperand: the first operand and all behind it are operands, whatever they look like.
   /// - Throws: UsageError for an option that is not in the table, or a value too many or too few.
-  init(_ words: some Sequence<String>, _ rows: [OptionRow]) throws(UsageError) {
+  init(_ words: some Sequence<String>, _ rows: [OptionRow], endsAtOperand: Bool = false) throws(UsageError) {
     var words = Array(words)[...]
     while let word = words.popFirst() {
       if word == "--" {
@@ -57,6 +58,10 @@ struct Arguments {
       }
       guard word.hasPrefix("-") && word != "-" else {
         operands.append(word)
+        if endsAtOperand {
+          operands += words
+          break
+        }
         continue
       }
       let (name, attached) = Self.split(word)

@@ -10,10 +10,38 @@ struct Subcommand: Sendable {
   let operands: String
   let summary: String
   let options: [OptionRow]
-  let run: @Sendable (Arguments) throws(UsageError) -> ExitStatus
+  /// The operands are another program's command line: what follows the first of them is not looked at.
+  let takesProgram: Bool
+  /// Does it, and gives the exit status.
+  let run: @Sendable (Arguments) throws(UsageError) -> Int32
+
+  init(
+    name: String, operands: String, summary: String, options: [OptionRow],
+    run: @escaping @Sendable (Arguments) throws(UsageError) -> ExitStatus
+  ) {
+    self.name = name
+    self.operands = operands
+    self.summary = summary
+    self.options = options
+    takesProgram = false
+    self.run = { arguments throws(UsageError) in try run(arguments).rawValue }
+  }
+
+  /// One that runs a program, and ends as it does.
+  init(
+    name: String, program: String, summary: String, options: [OptionRow],
+    run: @escaping @Sendable (Arguments) throws(UsageError) -> Int32
+  ) {
+    self.name = name
+    operands = program
+    self.summary = summary
+    self.options = options
+    takesProgram = true
+    self.run = run
+  }
 
   /// In the order of the help.
-  static let all: [Subcommand] = [.run, .check, .format, .explain, .bench]
+  static let all: [Subcommand] = [.run, .exec, .check, .format, .explain, .bench]
 
   static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }
 

@@ -71,14 +71,18 @@ struct DirtyBitmap {
   }
 
   private func setBits(in frame: FrameNumber, from first: UInt64, count: UInt64) {
-    let bytes = physical.bytes(of: frame).assumingMemoryBound(to: UInt8.self)
     let firstByte = first / 8
     let lastByte = (first + count - 1) / 8
-    for index in firstByte...lastByte {
-      var mask: UInt8 = 0xFF
-      if index == firstByte { mask &= 0xFF << UInt8(first % 8) }
-      if index == lastByte { mask &= 0xFF >> UInt8(7 - (first + count - 1) % 8) }
-      bytes[Int(index)] |= mask
+    // A page that its process has given up takes no bits.
+    _ = physical.withBytes(
+      of: frame, at: Int(firstByte), count: Int(lastByte - firstByte + 1), writing: true
+    ) { bytes in
+      for index in firstByte...lastByte {
+        var mask: UInt8 = 0xFF
+        if index == firstByte { mask &= 0xFF << UInt8(first % 8) }
+        if index == lastByte { mask &= 0xFF >> UInt8(7 - (first + count - 1) % 8) }
+        bytes[Int(index - firstByte)] |= mask
+      }
     }
   }
 

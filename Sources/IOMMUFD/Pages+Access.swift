@@ -71,7 +71,7 @@ extension Pages {
             added.append((index, false))
           }
         case .hole:
-          try pinEach(piece) { index, frame in
+          try pinEach(piece) { index, frame throws(Errno) in
             heldFrames[index] = frame
             added.append((index, true))
           }
@@ -89,7 +89,8 @@ extension Pages {
   }
 
   /// Pins `span` from the source chunk by chunk. On an error what was delivered stays delivered.
-  private func pinEach(_ span: Span64, _ deliver: (UInt64, FrameNumber) -> Void) throws(Errno) {
+  /// `deliver` that throws has taken its frame all the same; those behind it are let go.
+  private func pinEach(_ span: Span64, _ deliver: (UInt64, FrameNumber) throws(Errno) -> Void) throws(Errno) {
     let capacity = Int(min(UInt64(pinChunk), span.count))
     try withUnsafeTemporaryAllocation(of: FrameNumber.self, capacity: capacity) {
       buffer throws(Errno) in
@@ -97,7 +98,12 @@ extension Pages {
       while index <= span.last {
         let want = Int(min(UInt64(capacity), span.last - index + 1))
         let got = try pinFromSource(index, into: UnsafeMutableBufferPointer(rebasing: buffer[..<want]))
-        for position in 0..<got { deliver(index + UInt64(position), buffer[position]) }
+        for position in 0..<got {
+          do throws(Errno) { try deliver(index + UInt64(position), buffer[position]) } catch {
+            for rest in buffer[(position + 1)..<got] { unpin(FrameRun(frame: rest, count: 1)) }
+            throw error
+          }
+        }
         index += UInt64(got)
       }
     }
@@ -148,7 +154,7 @@ extension Pages {
     try withUnsafeTemporaryAllocation(of: FrameNumber.self, capacity: 1) { frames throws(Errno) in
       _ = try ownerMemory.pin(page, writing: writing, into: frames)
       defer { kernel.memory.unpin(frames[0]) }
-      copy(frames[0], at: startByte & Page.mask, buffer, writing: writing)
+      try copy(frames[0], at: startByte & Page.mask, buffer, writing: writing)
       if writing { kernel.memory.setDirty(frames[0]) }
     }
   }
@@ -161,10 +167,10 @@ extension Pages {
       let span = Span64(startByte >> Page.shift, (startByte + UInt64(buffer.count) - 1) >> Page.shift)
       var position = 0
       var offset = startByte & Page.mask
-      func move(_ frame: FrameNumber) {
+      func move(_ frame: FrameNumber) throws(Errno) {
         let count = min(Int(Page.size - offset), buffer.count - position)
         let part = UnsafeMutableRawBufferPointer(rebasing: buffer[position..<(position + count)])
-        copy(frame, at: offset, part, writing: writing)
+        try copy(frame, at: offset, part, writing: writing)
         position += count
         offset = 0
       }
@@ -173,17 +179,17 @@ extension Pages {
         case .held:
           for index in piece.first...piece.last {
             guard let frame = heldFrames[index] else { preconditionFailure("a held index without a frame") }
-            move(frame)
+            try move(frame)
           }
         case .mapped:
-          for index in piece.first...piece.last { move(frameFromDomain(index)) }
+          for index in piece.first...piece.last { try move(frameFromDomain(index)) }
         case .hole:
           var failure: Errno?
           var pinnedHere = FrameRuns()
           do throws(Errno) {
-            try pinEach(piece) { _, frame in
-              move(frame)
+            try pinEach(piece) { _, frame throws(Errno) in
               pinnedHere.append(frame)
+              try move(frame)
             }
           } catch { failure = error }
           pinnedHere.forEach { unpin($0) }
@@ -193,15 +199,21 @@ extension Pages {
     }
   }
 
+  /// - Throws: EFAULT when the frame is a page of a real process that has given it up.
   private func copy(
     _ frame: FrameNumber, at offset: UInt64, _ buffer: UnsafeMutableRawBufferPointer, writing: Bool
-  ) {
-    let page = UnsafeMutableRawBufferPointer(start: kernel.memory.bytes(of: frame), count: Int(Page.size))
-    let place = UnsafeMutableRawBufferPointer(rebasing: page[Int(offset)..<(Int(offset) + buffer.count)])
-    if writing {
-      place.copyMemory(from: UnsafeRawBufferPointer(buffer))
-    } else {
-      buffer.copyMemory(from: UnsafeRawBufferPointer(place))
+  ) throws(Errno) {
+    let done: Void? = kernel.memory.withBytes(
+      of: frame, at: Int(offset), count: buffer.count, writing: writing
+    ) { place in
+      if writing {
+        place.copyMemory(from: UnsafeRawBufferPointer(buffer))
+      } else {
+        buffer.copyMemory(from: UnsafeRawBufferPointer(place))
+      }
+    }
+    if done == nil {
+      throw .EFAULT("the page is out of reach: its process has given it up", UInt64(frame.raw))
     }
   }
 }

@@ -89,7 +89,7 @@ extension Executor {
     }
     if let plan = lastPlan {
       keepIfUnsent()
-      let text = RequestText(executor: self)
+      let text = PlanText(executor: self)
       details.append(Diagnostic.Detail("request", text.request(plan)))
       if plan.request != 0, isReplyWorthShowing(plan) {
         details.append(Diagnostic.Detail("reply", text.reply(plan)))
@@ -351,7 +351,7 @@ extension Executor {
     }
     if lastPlan != nil, let plan = lastPlan {
       keepIfUnsent()
-      details.append(Diagnostic.Detail("last", RequestText(executor: self).line(plan)))
+      details.append(Diagnostic.Detail("last", PlanText(executor: self).line(plan)))
     }
     if expect.comparison == .equal {
       details.append(Diagnostic.Detail("paste", "expect \(expect.text) = \(got)"))
@@ -368,7 +368,7 @@ extension Executor {
     }
     if let plan = lastPlan {
       keepIfUnsent()
-      details.append(Diagnostic.Detail("last", RequestText(executor: self).line(plan)))
+      details.append(Diagnostic.Detail("last", PlanText(executor: self).line(plan)))
     }
     return Diagnostic(
       .brokenInvariant, in: place.source, at: place.span,

@@ -386,6 +386,6 @@ extension Executor {
     guard let sink = options.trace else { return }
     fetch()
     sink.trace(
-      TraceEvent(statement: steps, line: RequestText(executor: self).line(plan)))
+      TraceEvent(statement: steps, line: PlanText(executor: self).line(plan)))
   }
 }

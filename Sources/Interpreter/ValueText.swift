@@ -109,14 +109,21 @@ struct ValueText {
   func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 }
 
-/// A request in words: every field of its row, flags and choices by name, objects and addresses by theirs.
-struct RequestText {
+/// A request of a script in words: objects and addresses have the script's names.
+struct PlanText {
   let executor: Executor
-  let values: ValueText
+  private let values: ValueText
 
   init(executor: Executor) {
     self.executor = executor
     values = ValueText(executor: executor)
+  }
+
+  private func words(_ plan: RequestPlan) -> RequestText {
+    var text = RequestText(name: plan.name, fields: plan.decodedFields, isOperation: plan.op != nil)
+    text.objectName = { id in values.name(ofObject: id).map { "$\($0)" } }
+    text.placeName = { values.place($0) }
+    return text
   }
 
   /// `IOAS_MAP size=40 flags=FIXED_IOVA|READABLE ioas_id=1($vm) user_va=$buf+0 length=0x2000 iova=0x1000`
@@ -126,54 +133,19 @@ struct RequestText {
         ? "\(plan.name) \(executor.sent.count) bytes"
         : "\(plan.name) arg=\(values.hex(executor.structAddress))"
     }
-    let fields = plan.decodedFields.filter { field in
-      guard field.offset + field.size <= executor.sent.count else { return false }
-      let value = executor.word(executor.sent, field.offset, field.size)
-      // Fields that only answer, and reserved ones that are zero as they should be, say nothing.
-      if field.direction == .output { return false }
-      if value == 0, field.name.hasPrefix("__") { return false }
-      if plan.op != nil && field.name == "op" { return false }
-      return true
-    }
-    let texts = fields.map { "\($0.name)=\(text($0, executor.word(executor.sent, $0.offset, $0.size)))" }
-    return ([plan.name] + texts).joined(separator: " ")
+    return words(plan).request(executor.sent)
   }
 
   /// What came back in the struct: the fields that answer.
   func reply(_ plan: RequestPlan) -> String {
-    let fields = plan.decodedFields.filter {
-      $0.direction != .input && $0.offset + $0.size <= executor.structCount
-    }
-    return fields.map { "\($0.name)=\(text($0, executor.field($0.offset, $0.size)))" }.joined(separator: " ")
+    words(plan).reply(Array(executor.work[..<executor.structCount]))
   }
 
   /// One line for a trace: the request, `->`, the outcome and what came back, or why not.
   func line(_ plan: RequestPlan) -> String {
-    var line = request(plan) + " -> "
-    if executor.errno == 0 {
-      line += "ok"
-      if executor.returned != 0 { line += " rc=\(executor.returned)" }
-      let reply = reply(plan)
-      if !reply.isEmpty { line += " " + reply }
-    } else {
-      line += Errno(code: executor.errno).name
-      if let reason = executor.reason?.reason { line += ": \(reason)" }
-    }
-    return line
-  }
-
-  private func text(_ field: Field, _ value: UInt64) -> String {
-    switch field.meaning {
-    case .flags(let names): return names.flagNames(value)
-    case .choice(let names): return names.name(of: value) ?? values.hex(value)
-    case .objectID:
-      let name = values.name(ofObject: UInt32(truncatingIfNeeded: value))
-      return "\(value)" + (name.map { "($\($0))" } ?? "")
-    case .fileDescriptor: return String(Int32(truncatingIfNeeded: value))
-    case .userPointer: return values.place(value) ?? values.hex(value)
-    case .iova: return values.hex(value)
-    case .length: return value < 4096 ? String(value) : values.hex(value)
-    case .number, .reserved: return value < 4096 ? String(value) : values.hex(value)
-    }
+    let result: Result<Int32, Errno> =
+      executor.errno == 0
+      ? .success(executor.returned) : .failure(executor.reason ?? Errno(code: executor.errno))
+    return request(plan) + " -> " + RequestText.outcome(result, reply: reply(plan))
   }
 }

@@ -51,7 +51,7 @@ extension Machine {
       pinned.merge(charges.pinned, uniquingKeysWith: +)
     }
     var broken: [Violation] = []
-    for process in allProcesses {
+    for process in accounts {
       let memory = process.memory
       for (name, now, expected) in [
         (

@@ -15,13 +15,17 @@ public final class Machine: @unchecked Sendable {
     public var memorySize: UInt64
     /// Frames between consecutive allocations: 1 gives contiguous memory, more scatters it.
     public var frameStride: Int
+    /// An empty file that holds physical memory, so that real processes can map parts of it.
+    public var backing: Int32?
 
     public init(
-      kernel: Personality = .standard, memorySize: UInt64 = PhysicalMemory.defaultSize, frameStride: Int = 1
+      kernel: Personality = .standard, memorySize: UInt64 = PhysicalMemory.defaultSize, frameStride: Int = 1,
+      backing: Int32? = nil
     ) {
       self.kernel = kernel
       self.memorySize = memorySize
       self.frameStride = frameStride
+      self.backing = backing
     }
   }
 
@@ -30,9 +34,12 @@ public final class Machine: @unchecked Sendable {
   private let lock = Lock("machine")
   private var processes: [Int32: Process] = [:]
   private var nextPID: Int32 = 1
+  /// Processes that are not the machine's own; see `watch`.
+  private var watched: [Account] = []
 
   public init(_ configuration: Configuration = Configuration()) {
-    memory = PhysicalMemory(size: configuration.memorySize, stride: configuration.frameStride)
+    memory = PhysicalMemory(
+      size: configuration.memorySize, stride: configuration.frameStride, backing: configuration.backing)
     let failures = FailurePoints()
     kernel = Kernel(
       configuration.kernel, memory: memory, failures: failures,
@@ -47,7 +54,7 @@ public final class Machine: @unchecked Sendable {
       let process = Process(
         pid: nextPID, space: ProcessMemory(memory), user: UserAccount(uid: uid))
       for _ in 0..<3 {
-        do throws(Errno) { _ = try process.files.install(StandardStream()) } catch {
+        do throws(Errno) { _ = try process.table.install(StandardStream()) } catch {
           preconditionFailure("a new process has no room for a descriptor")
         }
       }
@@ -94,6 +101,27 @@ public final class Machine: @unchecked Sendable {
     lock.withLock { processes.values.sorted { $0.pid < $1.pid } }
   }
 
+  /// Whose counters mappings charge.
+  struct Account {
+    let pid: Int32
+    let memory: any AddressSpace
+    let user: UserAccount
+  }
+
+  /// Counts a process that is not the machine's own among those whose charges must add up.
+  public func watch(_ memory: any AddressSpace, user: UserAccount, of pid: Int32) {
+    lock.withLock {
+      watched.removeAll { !$0.memory.isAlive }
+      watched.append(Account(pid: pid, memory: memory, user: user))
+    }
+  }
+
+  /// Everybody whose charges must add up.
+  var accounts: [Account] {
+    let own = allProcesses.map { Account(pid: $0.pid, memory: $0.space, user: $0.user) }
+    return own + lock.withLock { watched.filter { $0.memory.isAlive } }
+  }
+
   // MARK: Device nodes
 
   /// Opens `/dev/iommu` or `/dev/vfio/vfio` for a process.
@@ -106,7 +134,7 @@ public final class Machine: @unchecked Sendable {
     case "/dev/vfio/vfio": file = kernel.open(vfio: true)
     default: throw .ENOENT("the machine has /dev/iommu and /dev/vfio/vfio")
     }
-    do throws(Errno) { return try process.files.install(file) } catch {
+    do throws(Errno) { return try process.table.install(file) } catch {
       file.releaseFile()
       throw error
     }

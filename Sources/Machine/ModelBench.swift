@@ -24,7 +24,7 @@ public final class ModelBench: Bench {
 
   private func context(_ fd: Int32) -> Context? {
     do throws(Errno) {
-      return try target.process.files.with(fd) { ($0 as? ContextFile)?.context }
+      return try target.process.table.with(fd) { ($0 as? ContextFile)?.context }
     } catch { return nil }
   }
 

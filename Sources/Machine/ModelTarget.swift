@@ -31,23 +31,23 @@ public final class ModelTarget: IoctlTarget {
 
   public func open(_ path: String) throws(Errno) -> Int32 { try machine.open(path, by: process) }
 
-  public func close(_ fd: Int32) throws(Errno) { try process.files.close(fd) }
+  public func close(_ fd: Int32) throws(Errno) { try process.table.close(fd) }
 
   public func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
-    try process.files.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
+    try process.table.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
   }
 
   public func read(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
-    try process.files.with(fd) { file throws(Errno) in try file.read(address, count, by: process) }
+    try process.table.with(fd) { file throws(Errno) in try file.read(address, count, by: process) }
   }
 
   public func write(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
-    try process.files.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
+    try process.table.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
   }
 
-  public func poll(_ fd: Int32) throws(Errno) -> PollEvents { try process.files.with(fd) { $0.poll() } }
+  public func poll(_ fd: Int32) throws(Errno) -> PollEvents { try process.table.with(fd) { $0.poll() } }
 
-  public func dup(_ fd: Int32) throws(Errno) -> Int32 { try process.files.dup(fd) }
+  public func dup(_ fd: Int32) throws(Errno) -> Int32 { try process.table.dup(fd) }
 
   public func mmap(_ fd: Int32, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno) -> UInt64 {
     try process.mmap(fd, length: length, offset: offset, mode: flags)

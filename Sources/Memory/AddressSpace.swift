@@ -69,5 +69,5 @@ public protocol CallingTask: AnyObject, Sendable {
   var capabilities: Capabilities { get }
   /// RLIMIT_MEMLOCK in bytes.
   var memlockLimit: UInt64 { get }
-  var files: FileTable { get }
+  var files: any DescriptorTable { get }
 }

@@ -26,6 +26,9 @@ open class OpenFile: @unchecked Sendable {
     throw .EINVAL("this file cannot be written")
   }
   open func poll() -> PollEvents { [.input, .output, .readNormal] }
+  /// Whether programs read and write the file, as they do fault and event queues.
+  open var movesBytes: Bool { false }
+
   /// Maps the file; the mapping's owner keeps a reference until `MappedWindow.unmapped`.
   open func mmap(length: UInt64, offset: UInt64, mode: MapMode, by task: any CallingTask) throws(Errno)
     -> MappedWindow
@@ -58,8 +61,35 @@ public struct MappedWindow: Sendable {
   }
 }
 
-/// A process's descriptors: lowest free number first, as in Linux.
-public final class FileTable: @unchecked Sendable {
+/// A process's descriptors, as iommufd uses them: `struct files_struct`. The simulated one is `FileTable`; a
+/// program under interposition has its own.
+public protocol DescriptorTable: AnyObject, Sendable {
+  /// Puts `file` under a free descriptor; the descriptor takes over the caller's reference.
+  ///
+  /// - Throws: EMFILE when the table is full.
+  func install(_ file: OpenFile) throws(Errno) -> Int32
+  /// The file behind `fd`, with a reference for the caller: `fget`.
+  ///
+  /// - Throws: EBADF.
+  func get(_ fd: Int32) throws(Errno) -> OpenFile
+  /// - Throws: EBADF.
+  func close(_ fd: Int32) throws(Errno)
+}
+
+extension DescriptorTable {
+  /// Runs `body` with the file behind `fd`, which cannot be released meanwhile.
+  ///
+  /// - Throws: EBADF, and what `body` throws.
+  @inlinable
+  public func with<Result>(_ fd: Int32, _ body: (OpenFile) throws(Errno) -> Result) throws(Errno) -> Result {
+    let file = try get(fd)
+    defer { file.releaseFile() }
+    return try body(file)
+  }
+}
+
+/// The descriptors of a simulated process: lowest free number first, as in Linux.
+public final class FileTable: DescriptorTable, @unchecked Sendable {
   private let lock = Lock("file table")
   @exclusivity(unchecked) private var slots: [OpenFile?] = []
   /// No descriptor below this one is free.
@@ -99,15 +129,6 @@ public final class FileTable: @unchecked Sendable {
       file.retainFile()
       return file
     }
-  }
-
-  /// Runs `body` with the file behind `fd`, which cannot be released meanwhile.
-  ///
-  /// - Throws: EBADF, and what `body` throws.
-  public func with<Result>(_ fd: Int32, _ body: (OpenFile) throws(Errno) -> Result) throws(Errno) -> Result {
-    let file = try get(fd)
-    defer { file.releaseFile() }
-    return try body(file)
   }
 
   /// - Throws: EBADF.

@@ -4,11 +4,11 @@ internal import Synchronization
 // What is in the frames.
 
 extension PhysicalMemory {
-  /// Where the bytes of a frame are. Everything that touches bytes comes through here.
+  /// Where the bytes of a frame are that is not foreign. Everything that touches bytes comes through here.
   @inline(__always)
   func pointer(to frame: Int) -> UnsafeMutableRawPointer { base + (frame << Int(Page.shift)) }
 
-  /// The bytes of a frame.
+  /// The bytes of a frame that is not foreign.
   @inline(__always)
   public func bytes(of frame: FrameNumber) -> UnsafeMutableRawPointer { pointer(to: index(frame)) }
 
@@ -17,11 +17,11 @@ extension PhysicalMemory {
     bytes(of: target).copyMemory(from: bytes(of: source), byteCount: Int(Page.size))
   }
 
-  /// `count` bytes at `address`; nil unless they lie in one frame that exists.
+  /// `count` bytes at `address`; nil unless they lie in one frame that exists and is not foreign.
   public func bytes(at address: PhysAddr, count: Int) -> UnsafeMutableRawBufferPointer? {
-    guard let frame = frame(of: address), count >= 0, count <= Int(Page.size - address.offsetInPage) else {
-      return nil
-    }
+    guard let frame = frame(of: address), !isForeign(frame), count >= 0,
+      count <= Int(Page.size - address.offsetInPage)
+    else { return nil }
     return UnsafeMutableRawBufferPointer(start: pointer(to: frame) + Int(address.offsetInPage), count: count)
   }
 
@@ -32,7 +32,7 @@ extension PhysicalMemory {
 
   /// Reads physical memory across frames; returns how many bytes exist.
   public func read(_ address: PhysAddr, into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    eachPiece(address, buffer.count) { offset, piece, _ in
+    eachPiece(address, buffer.count, writing: false) { offset, piece, _ in
       UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + piece.count])
         .copyMemory(from: UnsafeRawBufferPointer(piece))
     }
@@ -41,7 +41,7 @@ extension PhysicalMemory {
   /// Writes physical memory across frames; returns how many bytes exist. A frame that is free may be
   /// written, as a device with a stale translation would; its next owner gets it zeroed all the same.
   public func write(_ address: PhysAddr, from bytes: UnsafeRawBufferPointer) -> Int {
-    eachPiece(address, bytes.count) { offset, piece, frame in
+    eachPiece(address, bytes.count, writing: true) { offset, piece, frame in
       piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]))
       if words[frame].load(ordering: .relaxed) == 0 {
         flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed)
@@ -50,17 +50,19 @@ extension PhysicalMemory {
   }
 
   private func eachPiece(
-    _ address: PhysAddr, _ count: Int, _ body: (Int, UnsafeMutableRawBufferPointer, Int) -> Void
+    _ address: PhysAddr, _ count: Int, writing: Bool,
+    _ body: (Int, UnsafeMutableRawBufferPointer, Int) -> Void
   ) -> Int {
     var done = 0
     while done < count {
       let (raw, overflow) = address.raw.addingReportingOverflow(UInt64(done))
       let place = PhysAddr(raw)
       let length = min(count - done, Int(Page.size - place.offsetInPage))
-      guard !overflow, let frame = frame(of: place), let piece = bytes(at: place, count: length) else {
-        break
-      }
-      body(done, piece, frame)
+      guard !overflow, let frame = frame(of: place),
+        withBytes(
+          of: FrameNumber(UInt32(frame)), at: Int(place.offsetInPage), count: length, writing: writing,
+          { body(done, $0, frame) }) != nil
+      else { break }
       done += length
     }
     return done

@@ -5,43 +5,62 @@ internal import Synchronization
 // atomic where they are aligned. Nil, or false, stands for a bus error: no memory is there.
 
 extension PhysicalMemory {
-  /// Where an aligned word of `size` bytes lies, or nil outside of memory.
+  /// Where an aligned word of `size` bytes lies, or nil outside of memory and in a foreign frame.
   @inline(__always)
   private func place(_ address: PhysAddr, _ size: UInt64) -> UnsafeMutableRawPointer? {
-    guard address.raw & (size - 1) == 0, address.raw >> Page.shift < UInt64(frameCount) else { return nil }
+    let frame = address.raw >> Page.shift
+    guard address.raw & (size - 1) == 0, frame < UInt64(frameCount), !isForeign(Int(frame)) else {
+      return nil
+    }
     return base + Int(address.raw)
   }
 
-  /// The 64-bit word at `address`, a multiple of 8.
-  public func load64(at address: PhysAddr) -> UInt64? {
-    place(address, 8).map { UInt64(littleEndian: $0.load(as: UInt64.self)) }
+  /// The word at `address`, a multiple of its size.
+  @inline(__always)
+  private func load<Word: FixedWidthInteger>(_: Word.Type, _ address: PhysAddr) -> Word? {
+    if let place = place(address, UInt64(MemoryLayout<Word>.size)) {
+      return Word(littleEndian: place.load(as: Word.self))
+    }
+    return loadElsewhere(address)
   }
+
+  @inline(never)
+  private func loadElsewhere<Word: FixedWidthInteger>(_ address: PhysAddr) -> Word? {
+    guard address.raw & UInt64(MemoryLayout<Word>.size - 1) == 0 else { return nil }
+    var word: Word = 0
+    let done = withUnsafeMutableBytes(of: &word) { read(address, into: $0) }
+    return done == MemoryLayout<Word>.size ? Word(littleEndian: word) : nil
+  }
+
+  @inline(__always)
+  private func store<Word: FixedWidthInteger>(_ value: Word, _ address: PhysAddr) -> Bool {
+    if let place = place(address, UInt64(MemoryLayout<Word>.size)) {
+      place.storeBytes(of: value.littleEndian, as: Word.self)
+      noteWrite(address)
+      return true
+    }
+    guard address.raw & UInt64(MemoryLayout<Word>.size - 1) == 0 else { return false }
+    return withUnsafeBytes(of: value.littleEndian) { write(address, from: $0) } == MemoryLayout<Word>.size
+  }
+
+  /// The 64-bit word at `address`, a multiple of 8.
+  public func load64(at address: PhysAddr) -> UInt64? { load(UInt64.self, address) }
 
   /// The 32-bit word at `address`, a multiple of 4.
-  public func load32(at address: PhysAddr) -> UInt32? {
-    place(address, 4).map { UInt32(littleEndian: $0.load(as: UInt32.self)) }
-  }
+  public func load32(at address: PhysAddr) -> UInt32? { load(UInt32.self, address) }
 
   /// Stores a 64-bit word at `address`, a multiple of 8. False where there is no memory.
-  public func store64(_ value: UInt64, at address: PhysAddr) -> Bool {
-    guard let place = place(address, 8) else { return false }
-    place.storeBytes(of: value.littleEndian, as: UInt64.self)
-    noteWrite(address)
-    return true
-  }
+  public func store64(_ value: UInt64, at address: PhysAddr) -> Bool { store(value, address) }
 
   /// Stores a 32-bit word at `address`, a multiple of 4. False where there is no memory.
-  public func store32(_ value: UInt32, at address: PhysAddr) -> Bool {
-    guard let place = place(address, 4) else { return false }
-    place.storeBytes(of: value.littleEndian, as: UInt32.self)
-    noteWrite(address)
-    return true
-  }
+  public func store32(_ value: UInt32, at address: PhysAddr) -> Bool { store(value, address) }
 
   /// Stores `value` if the word at `address`, a multiple of 8, is `expected`: how hardware sets accessed and
-  /// dirty bits. False where the word was another, or there is no memory.
+  /// dirty bits. False where the word was another, or there is no memory. In a foreign frame it is not atomic.
   public func exchange64(at address: PhysAddr, from expected: UInt64, to value: UInt64) -> Bool {
-    guard let place = place(address, 8) else { return false }
+    guard let place = place(address, 8) else {
+      return load64(at: address) == expected && store64(value, at: address)
+    }
     let word = place.assumingMemoryBound(to: Atomic<UInt64>.self)
     noteWrite(address)
     return word.pointee.compareExchange(

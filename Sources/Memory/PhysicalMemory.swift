@@ -35,6 +35,12 @@ public final class PhysicalMemory: @unchecked Sendable {
   let words: UnsafeMutablePointer<Atomic<UInt64>>
   let flags: UnsafeMutablePointer<Atomic<UInt8>>
 
+  /// Who brings foreign frames; set once, before the first of them.
+  public nonisolated(unsafe) weak var foreign: (any ForeignBytes)?
+  /// A descriptor of the file behind the memory, at whose offset p physical address p lies; nil for private
+  /// memory.
+  public let backing: Int32?
+
   private let lock = Lock("physical memory")
   private let used: FrameBitmap
   private var allocated = 0
@@ -46,6 +52,8 @@ public final class PhysicalMemory: @unchecked Sendable {
     static let compound: UInt8 = 2
     /// Free, and has bytes of its last use.
     static let stale: UInt8 = 4
+    /// Its bytes are elsewhere, see `ForeignBytes`.
+    static let foreign: UInt8 = 8
   }
 
   /// - Parameters:
@@ -53,19 +61,24 @@ public final class PhysicalMemory: @unchecked Sendable {
   ///     address space, down to none at all: then every allocation is ENOMEM.
   ///   - stride: frames between one single allocation and the next; a test that wants no two neighbours
   ///     says 2 or more.
-  public init(size: UInt64 = PhysicalMemory.defaultSize, stride: Int = 1) {
+  ///   - backing: an empty file, which becomes the memory's, so that other processes can map parts of it.
+  public init(size: UInt64 = PhysicalMemory.defaultSize, stride: Int = 1, backing: Int32? = nil) {
     self.stride = max(1, stride)
     var frames = Int(min(size, 1 << 40) >> Page.shift)
     var mapped: UnsafeMutableRawPointer?
     var total = 0
+    self.backing = backing
+    let file = backing ?? -1
     while frames > 0 {
       total = Self.reservationSize(frames)
-      let result = mmap(
-        nil, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_NORESERVE), -1, 0)
-      if result != MAP_FAILED {
+      let kind = file >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS
+      let isLongEnough = file < 0 || ftruncate(file, total) == 0
+      let result = mmap(nil, total, PROT_READ | PROT_WRITE, kind | Int32(MAP_NORESERVE), file, 0)
+      if isLongEnough, result != MAP_FAILED {
         mapped = result
         break
       }
+      if result != MAP_FAILED { munmap(result, total) }
       frames /= 2
     }
     reservation = mapped
@@ -89,6 +102,7 @@ public final class PhysicalMemory: @unchecked Sendable {
 
   deinit {
     if let reservation { munmap(reservation, reservationSize) } else { base.deallocate() }
+    if let backing { close(backing) }
   }
 
   // MARK: Allocation
@@ -96,7 +110,9 @@ public final class PhysicalMemory: @unchecked Sendable {
   /// One zeroed frame, with one reference, the caller's.
   ///
   /// - Throws: ENOMEM.
-  public func allocateFrame() throws(Errno) -> FrameNumber {
+  public func allocateFrame() throws(Errno) -> FrameNumber { try allocate(flags: 0) }
+
+  func allocate(flags: UInt8) throws(Errno) -> FrameNumber {
     let frame = lock.withLock { () -> Int? in
       let start = stride == 1 ? 1 : nextFrame
       guard let frame = used.firstFree(from: start) ?? used.firstFree(from: 1) else { return nil }
@@ -105,7 +121,7 @@ public final class PhysicalMemory: @unchecked Sendable {
       return frame
     }
     guard let frame else { throw .ENOMEM("no free frame", UInt64(frameCount)) }
-    prepare(frame, flags: 0)
+    prepare(frame, flags: flags)
     return FrameNumber(UInt32(frame))
   }
 
@@ -116,6 +132,10 @@ public final class PhysicalMemory: @unchecked Sendable {
   public func allocateContiguous(_ count: Int, alignment: Int = 1, compound: Bool = false) throws(Errno)
     -> FrameNumber
   {
+    try allocateRun(count, alignment: alignment, flags: compound ? Flag.compound : 0)
+  }
+
+  func allocateRun(_ count: Int, alignment: Int, flags: UInt8) throws(Errno) -> FrameNumber {
     guard count > 0, alignment > 0, alignment & (alignment - 1) == 0 else {
       throw .EINVAL("a run of frames needs a length and a power of two")
     }
@@ -134,7 +154,7 @@ public final class PhysicalMemory: @unchecked Sendable {
       return nil
     }
     guard let first else { throw .ENOMEM("no run of free frames is long enough", UInt64(count)) }
-    for frame in first..<first + count { prepare(frame, flags: compound ? Flag.compound : 0) }
+    for frame in first..<first + count { prepare(frame, flags: flags) }
     return FrameNumber(UInt32(first))
   }
 
@@ -154,13 +174,14 @@ public final class PhysicalMemory: @unchecked Sendable {
   }
 
   private func prepare(_ frame: Int, flags new: UInt8) {
-    if flags[frame].load(ordering: .relaxed) & Flag.stale != 0 {
+    if new & Flag.foreign == 0, flags[frame].load(ordering: .relaxed) & Flag.stale != 0 {
       memset(pointer(to: frame), 0, Int(Page.size))
     }
     flags[frame].store(new, ordering: .relaxed)
   }
 
   func free(_ frame: Int) {
+    if isForeign(frame) { foreign?.forget(FrameNumber(UInt32(frame))) }
     flags[frame].store(Flag.stale, ordering: .relaxed)
     lock.withLock {
       used.remove(frame)

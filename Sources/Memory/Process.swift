@@ -6,7 +6,8 @@ public import UAPI
 public final class Process: CallingTask {
   public let pid: Int32
   public let space: ProcessMemory
-  public let files: FileTable
+  /// The descriptors; to iommufd they are `files`.
+  public let table: FileTable
   public let user: UserAccount
   private let capabilityBits: Atomic<UInt8>
   private let memlockBytes: Atomic<UInt64>
@@ -21,13 +22,14 @@ public final class Process: CallingTask {
   ) {
     self.pid = pid
     self.space = space
-    self.files = files
+    table = files
     self.user = user
     capabilityBits = Atomic(capabilities.rawValue)
     memlockBytes = Atomic(memlockLimit)
   }
 
   public var memory: any AddressSpace { space }
+  public var files: any DescriptorTable { table }
 
   public var capabilities: Capabilities {
     get { Capabilities(rawValue: capabilityBits.load(ordering: .relaxed)) }
@@ -45,14 +47,14 @@ public final class Process: CallingTask {
   /// - Throws: ENOMEM.
   public func fork(pid: Int32, user: UserAccount? = nil) throws(Errno) -> Process {
     Process(
-      pid: pid, space: try space.fork(), files: files.forked(), user: user ?? self.user,
+      pid: pid, space: try space.fork(), files: table.forked(), user: user ?? self.user,
       capabilities: capabilities, memlockLimit: memlockLimit)
   }
 
   /// Ends it: first its memory goes, then its descriptors, as in Linux.
   public func exit() {
     space.exit()
-    files.closeAll()
+    table.closeAll()
   }
 
   /// Maps `length` bytes of an open file: its page cache, or what its driver hands out.
@@ -60,7 +62,7 @@ public final class Process: CallingTask {
   /// - Throws: EBADF, ENODEV for a file that cannot be mapped, and what the file and `ProcessMemory` throw.
   public func mmap(_ fd: Int32, length: UInt64, offset: UInt64, mode: MapMode) throws(Errno) -> UInt64 {
     guard length > 0 else { throw .EINVAL("a mapping has a length") }
-    return try files.with(fd) { (file) throws(Errno) -> UInt64 in
+    return try table.with(fd) { (file) throws(Errno) -> UInt64 in
       if let file = file as? CachedFile {
         return try space.mapFile(file, offset: offset, length: length, mode: mode)
       }

@@ -14,7 +14,7 @@ public final class ProcessUserSpace: UserSpace, Sendable {
 
   public func createMemFD(length: UInt64, huge: Bool) throws(Errno) -> Int32 {
     let file = try MemoryFile(process.space.physical, size: length, huge: huge)
-    do { return try process.files.install(file) } catch {
+    do { return try process.table.install(file) } catch {
       file.releaseFile()
       throw error
     }
@@ -22,7 +22,7 @@ public final class ProcessUserSpace: UserSpace, Sendable {
 
   /// - Throws: EBADF, EINVAL for what has no length.
   public func truncate(_ fd: Int32, length: UInt64) throws(Errno) {
-    try process.files.with(fd) { (file) throws(Errno) in
+    try process.table.with(fd) { (file) throws(Errno) in
       guard let file = file as? CachedFile else { throw .EINVAL("this file has no length") }
       try file.truncate(to: length)
     }

@@ -48,14 +48,28 @@ public final class FailurePoints: Sendable {
   /// Passes left before the one that fails; 0 while disarmed.
   private let countdown = Atomic<UInt64>(0)
   private let failed = Atomic<Bool>(false)
+  /// Bits of the points that are counted, by their position in `FailurePoint.allCases`.
+  private let counted = Atomic<UInt32>(.max)
 
   public init() {}
+
+  /// Counts only these points from now on.
+  public func count(only points: Set<FailurePoint>) {
+    var bits: UInt32 = 0
+    for (position, point) in FailurePoint.allCases.enumerated() where points.contains(point) {
+      bits |= 1 << UInt32(position)
+    }
+    counted.store(bits, ordering: .relaxed)
+  }
 
   /// Makes the `n`-th pass from now fail, once; n counts from 1.
   public func arm(nth n: UInt64) {
     failed.store(false, ordering: .relaxed)
     countdown.store(n, ordering: .relaxed)
   }
+
+  /// Passes that are left before the one that fails; 0 when it has, and while disarmed.
+  public var remaining: UInt64 { countdown.load(ordering: .relaxed) }
 
   /// Disarms, and tells whether the armed failure happened.
   @discardableResult
@@ -69,16 +83,20 @@ public final class FailurePoints: Sendable {
   /// - Throws: the point's errno when it is the one to fail.
   @inlinable
   public func pass(_ point: FailurePoint) throws(Errno) {
-    if isArmed, strikes() { throw point.errno }
+    if isArmed { try count(point) }
   }
 
   @usableFromInline var isArmed: Bool { countdown.load(ordering: .relaxed) != 0 }
 
+  /// A pass while armed.
   @usableFromInline
-  func strikes() -> Bool {
+  @inline(never)
+  func count(_ point: FailurePoint) throws(Errno) {
+    let position = FailurePoint.allCases.firstIndex(of: point) ?? 0
+    guard counted.load(ordering: .relaxed) >> UInt32(position) & 1 == 1 else { return }
     let (before, _) = countdown.subtract(1, ordering: .relaxed)
-    guard before == 1 else { return false }
+    guard before == 1 else { return }
     failed.store(true, ordering: .relaxed)
-    return true
+    throw point.errno
   }
 }

@@ -184,7 +184,7 @@ internal import UAPI
     #expect(try process.fork(pid: 3).user === root)
     process.exit()
     #expect(!process.memory.isAlive)
-    #expect(process.files.open.isEmpty)
+    #expect(process.table.open.isEmpty)
     // The open file and its pages are the child's as well.
     #expect(try child.memory.load(UInt8.self, at: address) == 5)
     try ProcessUserSpace(child).truncate(fd, length: 0)
@@ -202,7 +202,7 @@ internal import UAPI
     try userSpace.unmap(address, length: page)
     #expect(failure { () throws(Errno) in _ = try process.memory.load(UInt8.self, at: address) } == .EFAULT)
     #expect(failure { () throws(Errno) in try userSpace.truncate(9, length: 0) } == .EBADF)
-    let plain = try process.files.install(OpenFile())
+    let plain = try process.table.install(OpenFile())
     #expect(failure { () throws(Errno) in try userSpace.truncate(plain, length: 0) } == .EINVAL)
     #expect(
       failure { () throws(Errno) in

@@ -234,7 +234,7 @@ extension RequestTable {
 
 extension World {
   /// No descriptor can be had any more.
-  func exhaustDescriptors() { target.process.files.setLimit(0) }
+  func exhaustDescriptors() { target.process.table.setLimit(0) }
 
   fileprivate func queue() throws {
     try make(

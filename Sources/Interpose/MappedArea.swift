@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/// One mapping of a real process: a line of `/proc/PID/maps`, which proc(5) describes.
+public struct MappedArea: Sendable {
+  public var start: UInt64
+  /// Exclusive, a multiple of the page size.
+  public var end: UInt64
+  public var readable: Bool
+  public var writable: Bool
+  public var shared: Bool
+  /// Offset of `start` in the file, in bytes.
+  public var offset: UInt64
+  /// No file: device and inode are 0.
+  var file: FileIdentity?
+  public var path: String
+
+  public var isHuge: Bool { path.hasPrefix("/anon_hugepage") || path.hasPrefix("/dev/hugepages/") }
+  /// A mapping that the kernel itself made, or that is memory of a device: `[vvar]`, `/dev/mem`.
+  var isSpecial: Bool {
+    path.hasPrefix("[v")
+      || path.hasPrefix("/dev/") && !path.hasPrefix("/dev/zero") && !path.hasPrefix("/dev/shm/")
+        && !path.hasPrefix("/dev/hugepages/")
+  }
+
+  /// Reads a line; nil for what is none.
+  init?(_ line: ArraySlice<UInt8>) {
+    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
+    guard fields.count >= 5, let dash = fields[0].firstIndex(of: UInt8(ascii: "-")),
+      let start = Self.hex(fields[0][..<dash]), let end = Self.hex(fields[0][(dash + 1)...]),
+      fields[1].count >= 4, let offset = Self.hex(fields[2]),
+      let colon = fields[3].firstIndex(of: UInt8(ascii: ":")),
+      let major = Self.hex(fields[3][..<colon]), let minor = Self.hex(fields[3][(colon + 1)...]),
+      let inode = UInt64(String(decoding: fields[4], as: UTF8.self))
+    else { return nil }
+    self.start = start
+    self.end = end
+    let permissions = Array(fields[1])
+    readable = permissions[0] == UInt8(ascii: "r")
+    writable = permissions[1] == UInt8(ascii: "w")
+    shared = permissions[3] == UInt8(ascii: "s")
+    self.offset = offset
+    // How `stat` encodes a device number: 12 bits of major between 8 and 24 bits of minor.
+    let device = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
+    file = inode == 0 ? nil : FileIdentity(device: device, inode: inode)
+    path =
+      fields.count > 5
+      ? String(decoding: fields[5].drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : ""
+  }
+
+  private static func hex(_ digits: ArraySlice<UInt8>) -> UInt64? {
+    guard !digits.isEmpty, digits.count <= 16 else { return nil }
+    var value: UInt64 = 0
+    for digit in digits {
+      switch digit {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
+      default: return nil
+      }
+    }
+    return value
+  }
+
+  /// The areas of a process that meet `first...last`, ascending.
+  static func areas(of process: Int32, meeting first: UInt64, _ last: UInt64) -> [MappedArea] {
+    guard let bytes = readSmallFile("/proc/\(process)/maps") else { return [] }
+    var areas: [MappedArea] = []
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let area = MappedArea(line) else { continue }
+      if area.start > last { break }
+      if area.end > first { areas.append(area) }
+    }
+    return areas
+  }
+}

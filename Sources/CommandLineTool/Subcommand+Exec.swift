@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
 internal import Interpose
+internal import Interpreter
+internal import Language
 internal import Machine
 internal import Runner
 internal import Synchronization
@@ -18,6 +20,12 @@ extension Subcommand {
       OptionRow(
         "--trace", value: .optional("FILE"),
         help: "tell every call that the model answers, decoded (standard error)"),
+      OptionRow(
+        "--record", value: .required("FILE.iofd"),
+        help: "write what the program did as a script that expects the same"),
+      OptionRow(
+        "--machine", value: .required("FILE.iofd"), help: "a script that runs first, on the same machine"),
+      SharedOptions.diagnostics,
     ],
     run: { arguments throws(UsageError) in try ProgramRun(arguments).run() })
 }
@@ -27,33 +35,46 @@ private struct ProgramRun {
   private let program: [String]
   private let kernel: Personality
   private let checks: Bool
-  private let trace: String?
+  private let tracePath: String?
+  private let recordPath: String?
+  private let machineScript: String?
+  private let arguments: Arguments
 
   init(_ arguments: Arguments) throws(UsageError) {
+    self.arguments = arguments
     program = arguments.operands
     guard !program.isEmpty else {
       throw UsageError(message: "run what?", help: "iofd exec -- PROGRAM ARG...")
     }
     kernel = try arguments.choice("--kernel", Personality.self) ?? .standard
     checks = arguments.has("--check")
-    trace = arguments.last("--trace")
+    tracePath = arguments.last("--trace")
+    recordPath = arguments.last("--record")
+    machineScript = arguments.last("--machine")
   }
 
   func run() throws(UsageError) -> Int32 {
     var output: ByteOutput?
-    if let trace {
-      do throws(FileFailure) {
-        output = trace.isEmpty ? ByteOutput.standardError() : try ByteOutput(creating: trace)
-      } catch {
-        Terminal.complain(error.description)
-        return ExitStatus.usage.rawValue
-      }
+    do throws(FileFailure) {
+      if let tracePath { output = tracePath.isEmpty ? .standardError() : try ByteOutput(creating: tracePath) }
+      // A place where nothing can be written is told before the program runs, not after.
+      if let recordPath { try HostFile.replace(recordPath, with: []) }
+    } catch {
+      Terminal.complain(error.description)
+      return ExitStatus.usage.rawValue
     }
-    let witness = ProgramWitness(trace: output)
+    let recorder = recordPath.map { _ in ScriptRecorder(kernel: kernel, title: program.joined(separator: " "))
+    }
+    let witness = ProgramWitness(trace: output, recorder)
     var watchers = Supervisor.Watchers()
     watchers.check = checks
-    watchers.observer = output != nil || checks ? witness : nil
+    watchers.observer = output != nil || checks || recorder != nil ? witness : nil
     let supervisor = Supervisor(Supervisor.machine(for: kernel), watchers) { Terminal.complain($0) }
+    // What the script has opened stays open until the program has ended.
+    let target = ModelTarget(supervisor.machine)
+    defer { withExtendedLifetime(target) {} }
+    if let machineScript, let status = try prepare(target, machineScript) { return status.rawValue }
+
     var status: Int32
     do throws(Supervisor.Failure) { status = try supervisor.run(program) } catch {
       Terminal.complain(error.message)
@@ -68,8 +89,52 @@ private struct ProgramRun {
       Terminal.complain("\(witness.violations) broken invariants")
       status = max(status, ExitStatus.failed.rawValue)
     }
+    if let recorder, let recordPath, !save(recorder, recordPath), status == 0 {
+      status = ExitStatus.usage.rawValue
+    }
     if let output, status == 0 { status = Terminal.finish(output, .passed).rawValue }
     return status
+  }
+
+  /// Runs the script of `--machine`; nil when the program may run.
+  private func prepare(_ target: ModelTarget, _ path: String) throws(UsageError) -> ExitStatus? {
+    let errors = ByteOutput.standardError()
+    let renderer = try SharedOptions.renderer(arguments, for: errors)
+    let source: SourceFile
+    do throws(FileFailure) { source = try ScriptTree.load(path) } catch {
+      Terminal.complain(error.description)
+      return .invalid
+    }
+    var options = RunOptions()
+    options.output = { errors.write($0) }
+    let rig = Rig(target: target, bench: ModelBench(target), backend: Rigs.Backend.mock.rawValue)
+    let result = Interpreter.run(source, loader: DiskLoader(), options: options) { rig }
+    for diagnostic in result.diagnostics + result.cases.flatMap(\.diagnostics) {
+      errors.write(renderer.render(diagnostic))
+    }
+    errors.flush()
+    switch result.verdict {
+    case .passed, .skipped, .expectedFailure: return nil
+    case .invalid: return .invalid
+    default:
+      Terminal.complain("\(path) failed, so the program is not run")
+      return .failed
+    }
+  }
+
+  /// Writes the recording: one script, or one that includes its parts, which lie beside it.
+  private func save(_ recorder: ScriptRecorder, _ path: String) -> Bool {
+    let name = path.split(separator: "/").last.map { String($0) } ?? path
+    let scripts = recorder.scripts { "\(name).\($0)" }
+    do throws(FileFailure) {
+      for (index, script) in scripts.enumerated().reversed() {
+        try HostFile.replace(index == 0 ? path : "\(path).\(index)", with: Array(script.utf8))
+      }
+      return true
+    } catch {
+      Terminal.complain(error.description)
+      return false
+    }
   }
 }
 
@@ -80,12 +145,23 @@ private final class ProgramWitness: CallObserver, @unchecked Sendable {
   private var last: String = "nothing"
   private(set) var violations = 0
   private static let violationLimit = 20
+  private let recorder: ScriptRecorder?
 
-  init(trace: ByteOutput?) { self.trace = trace }
+  init(trace: ByteOutput?, _ recorder: ScriptRecorder?) {
+    self.trace = trace
+    self.recorder = recorder
+  }
 
-  var wantsMemory: Bool { false }
+  var wantsMemory: Bool { recorder != nil }
 
-  func call(_ call: AnsweredCall) {
+  func released(file: UInt64) { recorder?.released(file: file) }
+
+  func unmapped(address: UInt64, length: UInt64, process: Int32) {
+    recorder?.unmapped(address: address, length: length, process: process)
+  }
+
+  func call(_ call: AnsweredCall, in program: any ObservedProgram) {
+    recorder?.call(call, in: program)
     lock.withLock { _ in
       let place = call.descriptor >= 0 ? " fd \(call.descriptor)" : ""
       let line = "[\(call.thread)\(place)] \(call.line)"

@@ -25,6 +25,13 @@ final class ForeignFrames: ForeignBytes, @unchecked Sendable {
   enum Place {
     case memory(RealMemory)
     case object(SharedObject)
+
+    var owner: PageOwner {
+      switch self {
+      case .memory(let memory): .process(memory.process)
+      case .object(let object): .object(object.identity)
+      }
+    }
   }
 
   private struct Entry {
@@ -33,14 +40,16 @@ final class ForeignFrames: ForeignBytes, @unchecked Sendable {
   }
 
   let physical: PhysicalMemory
+  private let journal: any MemoryJournal
   private let lock = Lock("foreign frames")
   private var frames: [Key: FrameNumber] = [:]
   private var pages: [FrameNumber: Entry] = [:]
   /// First frames of large pages, by the page they begin with. They are held whole while a part is pinned.
   private var hugePages: [Key: FrameNumber] = [:]
 
-  init(_ physical: PhysicalMemory) {
+  init(_ physical: PhysicalMemory, _ journal: any MemoryJournal) {
     self.physical = physical
+    self.journal = journal
     physical.foreign = self
   }
 
@@ -122,18 +131,24 @@ final class ForeignFrames: ForeignBytes, @unchecked Sendable {
   func read(_ frame: FrameNumber, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
     guard let page = page(frame) else { return false }
     let address = page.key.page << 12 + UInt64(offset)
-    switch page.place {
-    case .memory(let memory): return memory.readPinned(address, into: buffer)
-    case .object(let object): return object.read(address, into: buffer)
-    }
+    let done =
+      switch page.place {
+      case .memory(let memory): memory.readPinned(address, into: buffer)
+      case .object(let object): object.read(address, into: buffer)
+      }
+    if done, journal.isOn { journal.readPage(page.place.owner, address, UnsafeRawBufferPointer(buffer)) }
+    return done
   }
 
   func write(_ frame: FrameNumber, at offset: Int, from bytes: UnsafeRawBufferPointer) -> Bool {
     guard let page = page(frame) else { return false }
     let address = page.key.page << 12 + UInt64(offset)
-    switch page.place {
-    case .memory(let memory): return memory.writePinned(address, from: bytes)
-    case .object(let object): return object.write(address, from: bytes)
-    }
+    let done =
+      switch page.place {
+      case .memory(let memory): memory.writePinned(address, from: bytes)
+      case .object(let object): object.write(address, from: bytes)
+      }
+    if done, journal.isOn { journal.wrotePage(page.place.owner, address, bytes) }
+    return done
   }
 }

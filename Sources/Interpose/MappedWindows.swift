@@ -20,6 +20,10 @@ final class MappedWindows: @unchecked Sendable {
     let window: MappedWindow
     /// The file that was mapped, which stays open.
     let file: OpenFile
+    /// Where the program has it.
+    let address: UInt64
+    let length: UInt64
+    let process: Int32
 
     func end() {
       window.unmapped()
@@ -31,14 +35,19 @@ final class MappedWindows: @unchecked Sendable {
   var areAny: Bool { count.load(ordering: .relaxed) > 0 }
 
   /// - Parameter offset: where in the file of physical memory the window begins.
-  func add(_ window: MappedWindow, of file: OpenFile, at offset: UInt64) {
+  func add(
+    _ window: MappedWindow, of file: OpenFile, at offset: UInt64, address: UInt64, length: UInt64,
+    process: Int32
+  ) {
     file.retainFile()
-    lock.withLock { windows.append(Mapping(offset: offset, window: window, file: file)) }
+    let mapping = Mapping(
+      offset: offset, window: window, file: file, address: address, length: length, process: process)
+    lock.withLock { windows.append(mapping) }
     count.add(1, ordering: .relaxed)
   }
 
   /// Tells the owners of windows that nobody maps any more.
-  func releaseUnmapped(_ machine: Machine) {
+  func releaseUnmapped(_ machine: Machine, _ observer: (any CallObserver)?) {
     guard let backing = machine.memory.backing else { return }
     guard let identity = FileIdentity(of: backing) else { return }
     var mapped: [UInt64: Int] = [:]
@@ -61,7 +70,10 @@ final class MappedWindows: @unchecked Sendable {
       return gone
     }
     count.subtract(gone.count, ordering: .relaxed)
-    for mapping in gone { mapping.end() }
+    for mapping in gone {
+      observer?.unmapped(address: mapping.address, length: mapping.length, process: mapping.process)
+      mapping.end()
+    }
   }
 
   /// No program is left.

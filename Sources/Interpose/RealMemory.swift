@@ -157,6 +157,9 @@ protocol MemoryJournal: AnyObject, Sendable {
   var isOn: Bool { get }
   func read(_ memory: RealMemory, _ address: UInt64, _ bytes: UnsafeRawBufferPointer)
   func wrote(_ memory: RealMemory, _ address: UInt64, _ bytes: UnsafeRawBufferPointer)
+  /// Bytes of a page that was pinned before were read.
+  func readPage(_ owner: PageOwner, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer)
+  func wrotePage(_ owner: PageOwner, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer)
   /// Pages of `first...last` are about to be looked at or pinned; the areas are those that meet the range.
   func pins(_ memory: RealMemory, _ areas: [MappedArea], _ first: UInt64, _ last: UInt64)
 }

@@ -23,7 +23,17 @@ final class RequestJournal: MemoryJournal, @unchecked Sendable {
   }
 
   func pins(_ memory: RealMemory, _ areas: [MappedArea], _ first: UInt64, _ last: UInt64) {
-    append(.pages(first: first, last: last, areas), areas.count * MemoryLayout<MappedArea>.stride)
+    append(
+      .pages(process: memory.process, first: first, last: last, areas),
+      areas.count * MemoryLayout<MappedArea>.stride)
+  }
+
+  func readPage(_ owner: PageOwner, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer) {
+    append(.readPage(owner, offset: offset, bytes: Array(bytes)), bytes.count)
+  }
+
+  func wrotePage(_ owner: PageOwner, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer) {
+    append(.wrotePage(owner, offset: offset, bytes: Array(bytes)), bytes.count)
   }
 
   private func append(_ event: MemoryEvent, _ bytes: Int) {

@@ -28,6 +28,9 @@ final class SharedObject: @unchecked Sendable {
     isMemory = descriptor.map { iofd_is_memory_file($0.number) != 0 } ?? true
   }
 
+  /// In bytes; nil for an object without a descriptor.
+  var size: UInt64? { descriptor?.size }
+
   func addMapper(_ memory: RealMemory) {
     guard descriptor == nil else { return }
     lock.withLock {
@@ -101,6 +104,9 @@ final class SharedObjects: @unchecked Sendable {
     known(identity)
       ?? enter(identity, descriptor, isHuge: iofd_is_huge_file(descriptor.number) != 0)
   }
+
+  /// The size of a known object in bytes; nil when it cannot be told.
+  func size(of identity: FileIdentity) -> UInt64? { known(identity)?.size }
 
   private func known(_ identity: FileIdentity) -> SharedObject? {
     lock.withLock { objects[identity]?.object }

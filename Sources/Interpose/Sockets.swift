@@ -105,7 +105,9 @@ final class Sockets: @unchecked Sendable {
   }
 
   /// Releases what programs have closed since the last time; tells whether there was anything.
-  func releaseClosed() -> Bool {
+  ///
+  /// - Parameter closing: hears of each file's number before it is released.
+  func releaseClosed(_ closing: (UInt64) -> Void) -> Bool {
     var hasReleased = false
     var numbers = [Int32](repeating: 0, count: 64)
     while true {
@@ -119,7 +121,10 @@ final class Sockets: @unchecked Sendable {
           return entry
         }
       }
-      for entry in closed { entry.file.releaseFile() }
+      for entry in closed {
+        closing(entry.number)
+        entry.file.releaseFile()
+      }
       if !closed.isEmpty { hasReleased = true }
     }
   }

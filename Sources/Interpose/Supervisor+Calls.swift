@@ -167,15 +167,16 @@ extension Supervisor {
   private func install(
     _ file: OpenFile, _ call: Notification, _ task: RealTask, _ flags: Int32, kind: (() -> AnsweredCall.Kind)?
   ) -> Answer {
-    // The descriptor answers the call, and the program goes on: whoever listens hears of it before.
-    let number = fileNumber(file)
+    // Whoever listens hears of it before the program goes on; otherwise the descriptor itself answers the call.
+    let isWatched = kind != nil && watchers.observer != nil
     do throws(Errno) {
-      let fd = try task.descriptors.install(file, closesOnExec: flags & O_CLOEXEC != 0, answering: true)
-      if let kind { tell(call, task, -1, number, kind(), .success(Int64(fd))) }
-      return .answered
+      let fd = try task.descriptors.install(file, closesOnExec: flags & O_CLOEXEC != 0, answering: !isWatched)
+      guard isWatched, let kind else { return .answered }
+      tell(call, task, -1, fileNumber(file), kind(), .success(Int64(fd)))
+      return .result(Int64(fd))
     } catch {
       file.releaseFile()
-      if let kind { tell(call, task, -1, number, kind(), .failure(error)) }
+      if let kind { tell(call, task, -1, 0, kind(), .failure(error)) }
       return .failure(error)
     }
   }
@@ -227,7 +228,7 @@ extension Supervisor {
       tell(
         call, task, fd, fileNumber(file),
         .ioctl(request: request, argument: argument, sent: sent, received: received),
-        result.map { Int64($0) }, memory)
+        result.map { Int64($0) }, memory, isInjected: nth > 0 && injection.count(of: call.thread) == 0)
     }
     if watchers.check {
       let violations = machine.violations()
@@ -375,7 +376,7 @@ extension Supervisor {
     if protection & PROT_WRITE != 0 { mode.insert(.write) }
     if protection & PROT_EXEC != 0 { mode.insert(.execute) }
     if flags & 3 == MAP_SHARED || flags & 3 == 3 { mode.insert(.shared) }
-    let kind = AnsweredCall.Kind.mmap(length: length, offset: offset)
+    let kind = AnsweredCall.Kind.mmap(length: length, offset: offset, mode)
     do throws(Errno) {
       guard length > 0 else { throw .EINVAL("a mapping has a length") }
       let window = try file.mmap(length: length, offset: offset, mode: mode, by: task)
@@ -413,7 +414,9 @@ extension Supervisor {
         }
         return done ? .answered : .failure(.EPERM)
       }
-      windows.add(window, of: file, at: first.address.raw)
+      windows.add(
+        window, of: file, at: first.address.raw, address: UInt64(bitPattern: mapped), length: length,
+        process: task.process.number)
       return .answered
     } catch {
       tell(call, task, call.int(a.4), fileNumber(file), kind, .failure(error))
@@ -427,13 +430,45 @@ extension Supervisor {
 
   private func tell(
     _ call: Notification, _ task: RealTask, _ fd: Int32, _ file: UInt64, _ kind: AnsweredCall.Kind,
-    _ result: Result<Int64, Errno>, _ memory: [MemoryEvent] = []
+    _ result: Result<Int64, Errno>, _ memory: [MemoryEvent] = [], isInjected: Bool = false
   ) {
     guard let observer = watchers.observer else { return }
     observer.call(
       AnsweredCall(
         process: task.process.number, thread: call.thread, descriptor: fd, file: file, kind: kind,
         result: result,
-        memory: memory))
+        isInjected: isInjected, memory: memory, capabilities: task.capabilities,
+        memlockLimit: task.memlockLimit),
+      in: self)
   }
+}
+
+extension Supervisor: ObservedProgram {
+  public func file(ofThread thread: Int32, _ descriptor: Int32) -> UInt64? {
+    guard let file = sockets.file(of: thread, descriptor) else { return nil }
+    defer { file.releaseFile() }
+    return fileNumber(file)
+  }
+
+  public func realFile(
+    ofThread thread: Int32, _ descriptor: Int32
+  ) -> (FileIdentity, UInt64, isMemory: Bool, isHuge: Bool)? {
+    guard let process = RealProcesses.leader(thread), let file = Descriptor(of: process, descriptor),
+      let identity = file.identity
+    else { return nil }
+    return (
+      identity, file.size, isMemory: iofd_is_memory_file(file.number) != 0,
+      isHuge: iofd_is_huge_file(file.number) != 0
+    )
+  }
+
+  public func size(of object: FileIdentity) -> UInt64? { processes.objects.size(of: object) }
+
+  public func areas(of process: Int32, _ first: UInt64, _ last: UInt64) -> [MappedArea] {
+    MappedArea.areas(of: process, meeting: first, last)
+  }
+
+  public func isAlive(_ process: Int32) -> Bool { processes.known(process) != nil }
+
+  public func parent(of process: Int32) -> Int32? { ProcessStatus(process)?.parent }
 }

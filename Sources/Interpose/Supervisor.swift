@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-public import Bench
+internal import Bench
 internal import CLinux
 internal import Glibc
 public import Machine
@@ -69,8 +69,8 @@ public final class Supervisor: @unchecked Sendable {
     self.machine = machine
     self.watchers = watchers
     self.complaints = complaints
-    frames = ForeignFrames(machine.memory)
     journal = RequestJournal(isOn: watchers.observer?.wantsMemory ?? false)
+    frames = ForeignFrames(machine.memory, journal)
     processes = RealProcesses(frames, journal) { machine.watch($0.memory, user: $0.user, of: $0.number) }
   }
 
@@ -201,8 +201,10 @@ public final class Supervisor: @unchecked Sendable {
       {
         addThread()
       }
-      if windows.areAny { windows.releaseUnmapped(machine) }
-      if sockets.releaseClosed() { frames.releaseUnusedHugePages() }
+      if windows.areAny { windows.releaseUnmapped(machine, watchers.observer) }
+      if sockets.releaseClosed({ self.watchers.observer?.released(file: $0) }) {
+        frames.releaseUnusedHugePages()
+      }
       listener.send(answer(notification), to: notification.id)
       idle.add(1, ordering: .relaxed)
     }
@@ -219,13 +221,4 @@ public final class Supervisor: @unchecked Sendable {
     }
     for thread in threads.withLock({ $0 }) { pthread_join(thread, nil) }
   }
-}
-
-/// Hears of the calls that the model answers.
-public protocol CallObserver: AnyObject, Sendable {
-  /// Whether what requests read and write in memory should be told; requests then run one by one.
-  var wantsMemory: Bool { get }
-  func call(_ call: AnsweredCall)
-  /// An invariant was found broken behind the call before.
-  func broken(_ violations: [Violation])
 }

@@ -80,11 +80,12 @@ extension Executor {
       let fd = try file(code)
       let events = try tried { () throws(Errno) in try target.poll(fd) }
       answer("events", .number(UInt64(UInt16(bitPattern: events.rawValue))))
-    case .mapFile(let code, let offset, let length, let mode):
+    case .mapFile(let code, let offset, let length, let place, let mode):
       let fd = try file(code)
+      let at: UInt64? = if let place { try integer(place) } else { nil }
       let (start, count) = (try integer(offset), try integer(length))
       let address = try tried { () throws(Errno) in
-        try target.mmap(fd, length: count, offset: start, flags: mode)
+        try target.mmap(fd, length: count, offset: start, at: at, flags: mode)
       }
       answer("memory", .memory(address: address, length: count))
     case .addDevice(let flags): answer("device", .device(MockDevice(flags: try integer(flags))))

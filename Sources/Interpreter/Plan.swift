@@ -162,7 +162,7 @@ enum Action {
   case read(Code, count: Code)
   case write(Code, bytes: Code)
   case poll(Code)
-  case mapFile(Code, offset: Code, length: Code, mode: MapMode)
+  case mapFile(Code, offset: Code, length: Code, address: Code?, mode: MapMode)
   case addDevice(flags: Code)
   case allocate(length: Code, address: Code?, mode: MapMode, huge: Bool, fill: Code?)
   case createMemFD(length: Code, huge: Bool, fill: Code?)

@@ -72,8 +72,10 @@ extension VerbTable {
     Verb(
       "mapfd", .local, or: ["mem map"],
       operands: [.value("file", .descriptor(Kind.descriptors), .required)],
-      options: [.value("off", .length), .value("len", .length), .word("private"), .word("exec")]
-        + Parameter.rights,
+      options: [
+        .value("off", .length), .value("len", .length), .value("at", .address), .word("private"),
+        .word("exec"),
+      ] + Parameter.rights,
       results: [ResultSpec("memory", .memory, .named)],
       "Maps a file into the process, shared.",
       examples: ["mem map $mfd len=64K as buf", "mapfd $ctx off=0x1000 len=8K"]
@@ -84,7 +86,8 @@ extension VerbTable {
       if l.has("exec") { mode.insert(.execute) }
       l.body = .action(
         .mapFile(
-          file, offset: l.code("off") ?? .number(0), length: l.code("len") ?? .number(4096), mode: mode))
+          file, offset: l.code("off") ?? .number(0), length: l.code("len") ?? .number(4096), address: l.code("at"),
+          mode: mode))
     },
     Verb(
       "show", .local, operands: [.value("object", .any)],

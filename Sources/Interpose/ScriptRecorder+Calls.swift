@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Memory
+internal import UAPI
+
+// A call as a statement, with what it answered as its expectation.
+
+extension ScriptRecorder {
+  func record(_ call: AnsweredCall, by process: Process, in program: any ObservedProgram) {
+    let argument: ClosedRange<UInt64>? =
+      if case .ioctl(_, let address, let sent, _) = call.kind, !sent.isEmpty {
+        address...(address + UInt64(sent.count) - 1)
+      } else { nil }
+    prepare(call, by: process, argument, program)
+    switch call.kind {
+    case .open(let path):
+      guard case .success = call.result else {
+        line("open \"\(path)\"  -> \(errno(call) ?? "ok")")
+        return
+      }
+      let name = name(call.file)
+      line(path == "/dev/iommu" ? "\(name) = open" : "\(name) = open \"\(path)\"")
+      process.files.insert(call.file)
+      fileInUse = call.file
+    case .ioctl(let request, let address, let sent, let received):
+      guard let name = names[call.file] else { return }
+      if fileInUse != call.file {
+        line("on $\(name)")
+        fileInUse = call.file
+      }
+      line(
+        statement(call, request, address, sent, program) + "  -> "
+          + (errno(call) ?? outcome(call, process, request, sent, received, program)))
+    case .read(_, let count):
+      guard let name = names[call.file] else { return }
+      let data = call.memory.flatMap { event -> [UInt8] in
+        if case .wrote(_, let bytes) = event { bytes } else { [] }
+      }
+      line("read $\(name) len=\(count)  -> " + (errno(call) ?? "ok, data=\(Self.literal(data))"))
+      return
+    case .write:
+      guard let name = names[call.file] else { return }
+      let data = call.memory.flatMap { event -> [UInt8] in
+        if case .read(_, let bytes) = event { bytes } else { [] }
+      }
+      let count = if case .success(let count) = call.result { count } else { Int64(0) }
+      line("write $\(name) \(Self.literal(data))  -> " + (errno(call) ?? "ok, count=\(count)"))
+      return
+    case .mmap(let length, let offset, let mode):
+      guard let name = names[call.file] else { return }
+      var words = "mem map $\(name) off=\(Self.hex(offset)) len=\(Self.hex(length))"
+      if case .success(let address) = call.result { words += " at=\(Self.hex(UInt64(bitPattern: address)))" }
+      if !mode.contains(.shared) { words += " private" }
+      if mode.contains(.execute) { words += " exec" }
+      let rights = Piece(
+        start: 0, end: 0, kind: .anonymous, readable: mode.contains(.read), writable: mode.contains(.write),
+        huge: false
+      ).rights
+      line("\(words) \(rights)  -> \(errno(call) ?? "ok")")
+      return
+    }
+    conclude(call, by: process, argument)
+  }
+
+  private func errno(_ call: AnsweredCall) -> String? {
+    if case .failure(let errno) = call.result { errno.name } else { nil }
+  }
+
+  private func name(_ file: UInt64) -> String {
+    let name = "f\(file)"
+    names[file] = name
+    return name
+  }
+
+  // MARK: Memory
+
+  /// Lays out and fills what the request looked at, before it is made.
+  private func prepare(
+    _ call: AnsweredCall, by process: Process, _ argument: ClosedRange<UInt64>?,
+    _ program: any ObservedProgram
+  ) {
+    for range in pageRanges(call) { layOut(range, program) }
+    for event in call.memory {
+      switch event {
+      case .read(let address, let bytes):
+        if argument?.contains(address) == true || isTransfer(call) { continue }
+        layOut(process, address, bytes.count, program)
+        provide(process, address, bytes)
+      case .wrote(let address, let bytes):
+        if argument?.contains(address) == true || isTransfer(call) { continue }
+        layOut(process, address, bytes.count, program)
+      case .pages: break
+      case .readPage(let page, let offset, let bytes): providePage(page, offset, bytes, process)
+      case .wrotePage: break
+      }
+    }
+  }
+
+  /// Pages of one mapping that a call looked at.
+  private struct PageRange {
+    let process: Int32
+    let areas: [MappedArea]
+    var first: UInt64
+    var last: UInt64
+  }
+
+  /// A call may look at pages one by one; those of the same mappings go together.
+  private func pageRanges(_ call: AnsweredCall) -> [PageRange] {
+    var ranges: [PageRange] = []
+    for case .pages(let process, let first, let last, let areas) in call.memory {
+      if let known = ranges.lastIndex(where: {
+        $0.process == process && $0.areas.map(\.start) == areas.map(\.start) && !areas.isEmpty
+      }) {
+        ranges[known].first = min(ranges[known].first, first)
+        ranges[known].last = max(ranges[known].last, last)
+      } else {
+        ranges.append(PageRange(process: process, areas: areas, first: first, last: last))
+      }
+    }
+    return ranges
+  }
+
+  private func layOut(_ range: PageRange, _ program: any ObservedProgram) {
+    guard let owner = processes.first(where: { $0.real == range.process }) else { return }
+    let here = current
+    change(to: owner)
+    layOut(owner, range.first, range.last, range.areas, program)
+    if let here { change(to: here) }
+  }
+
+  /// read and write carry their bytes themselves.
+  private func isTransfer(_ call: AnsweredCall) -> Bool {
+    switch call.kind {
+    case .read, .write: true
+    default: false
+    }
+  }
+
+  private func layOut(_ process: Process, _ address: UInt64, _ count: Int, _ program: any ObservedProgram) {
+    let (last, overflow) = address.addingReportingOverflow(UInt64(max(count, 1)) - 1)
+    let end = overflow ? .max : last
+    layOut(process, address, end, program.areas(of: process.real, address, end), program)
+  }
+
+  private func providePage(_ page: PageOwner, _ offset: UInt64, _ bytes: [UInt8], _ process: Process) {
+    switch page {
+    case .process(let real):
+      guard let owner = processes.first(where: { $0.real == real }) else { return }
+      let here = current
+      change(to: owner)
+      provide(owner, offset, bytes)
+      if let here { change(to: here) }
+    case .object(let identity):
+      guard let number = knownObject(identity), !objects[number].contents.has(bytes, at: offset) else {
+        return
+      }
+      for owner in [process] + processes {
+        guard let address = owner.memory.address(ofObject: number, offset) else { continue }
+        let here = current
+        change(to: owner)
+        provide(owner, address, bytes)
+        if let here { change(to: here) }
+        return
+      }
+      provide(object: number, offset, bytes)
+    }
+  }
+
+  /// Expects and notes what the request wrote.
+  private func conclude(_ call: AnsweredCall, by process: Process, _ argument: ClosedRange<UInt64>?) {
+    for event in call.memory {
+      switch event {
+      case .wrote(let address, let bytes):
+        if argument?.contains(address) != true { check(process, address, bytes) }
+      case .wrotePage(let owner, let offset, let bytes): note(owner, offset, bytes)
+      case .read, .pages, .readPage: break
+      }
+    }
+  }
+
+  // MARK: Requests
+
+  /// The request itself: by the names of its row where it has the size of its struct, else byte by byte.
+  private func statement(
+    _ call: AnsweredCall, _ request: UInt32, _ address: UInt64, _ sent: [UInt8],
+    _ program: any ObservedProgram
+  ) -> String {
+    if let text = RequestText(request: request, head: sent), isPlain(request, sent) {
+      let op = text.isOperation ? CommandTable.selftestOps.first { "TEST_\($0.name)" == text.name } : nil
+      var words = op.map { "selftest \($0.name)" } ?? "request \(text.name)"
+      for field in text.fields where field.direction != .output && field.name != "size" && field.name != "op"
+      {
+        let value = Self.word(sent, field)
+        let isDescriptor =
+          if case .fileDescriptor = field.meaning { true } else { op?.id == .access && field.name == "id" }
+        if isDescriptor {
+          words += " \(field.name)=\(descriptor(call, Int32(truncatingIfNeeded: value), program))"
+        } else if value != 0 {
+          words += " \(field.name)=\(Self.text(field, value))"
+        }
+      }
+      return words
+    }
+    let name = names[call.file].map { "$\($0)" } ?? "default"
+    guard !sent.isEmpty else {
+      return "ioctl \(name) 0x\(String(request, radix: 16)) arg=\(Self.hex(address))"
+    }
+    var words: [String] = []
+    var index = 0
+    while index + 4 <= sent.count {
+      let word = sent[index..<index + 4].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      words.append("u32 \(Self.hex(word))")
+      index += 4
+    }
+    for byte in sent[index...] { words.append("u8 \(byte)") }
+    return "ioctl \(name) 0x\(String(request, radix: 16)) { \(words.joined(separator: "; ")) }"
+  }
+
+  /// The struct has the size that its row has today, says so, and can be said by names.
+  private func isPlain(_ request: UInt32, _ sent: [UInt8]) -> Bool {
+    guard let row = CommandTable.row(request: request), row.family != .vfio || request != 0x3B70,
+      let size = row.sizes.last?.bytes, size == sent.count
+    else { return false }
+    // A name that stands twice in a struct (its own, and one of an operation's union) says nothing.
+    let names = RequestText(request: request, head: sent)?.fields.map(\.name) ?? []
+    return Self.word(sent, 0, 4) == UInt64(size) && Set(names).count == names.count
+  }
+
+  /// What a request answered, field by field; descriptors get names.
+  private func outcome(
+    _ call: AnsweredCall, _ process: Process, _ request: UInt32, _ sent: [UInt8], _ received: [UInt8],
+    _ program: any ObservedProgram
+  ) -> String {
+    let code = if case .success(let value) = call.result { value } else { Int64(0) }
+    guard let text = RequestText(request: request, head: sent), !sent.isEmpty else {
+      return code == 0 ? "ok" : "ok, rc=\(code)"
+    }
+    guard isPlain(request, sent) else { return "ok, bytes=\(Self.hexBytes(received))" }
+    var parts = ["ok"]
+    if text.name == "TEST_DMABUF_GET" {
+      parts.append("rc=\(bind(Int32(truncatingIfNeeded: code), call, process, program))")
+    } else if code != 0 {
+      parts.append("rc=\(code)")
+    }
+    for field in text.fields where field.direction != .input && field.offset + field.size <= received.count {
+      let value = Self.word(received, field)
+      if case .fileDescriptor = field.meaning {
+        parts.append("\(field.name)=\(bind(Int32(truncatingIfNeeded: value), call, process, program))")
+      } else {
+        parts.append("\(field.name)=\(Self.hex(value))")
+      }
+    }
+    return parts.joined(separator: ", ")
+  }
+
+  /// A name for a descriptor that a request gave.
+  private func bind(
+    _ descriptor: Int32, _ call: AnsweredCall, _ process: Process, _ program: any ObservedProgram
+  ) -> String {
+    guard let file = program.file(ofThread: call.thread, descriptor) else { return "?" }
+    process.files.insert(file)
+    return "?\(name(file))"
+  }
+
+  /// A descriptor that a request was given: a file of the model, an object, or nothing that is open.
+  private func descriptor(_ call: AnsweredCall, _ number: Int32, _ program: any ObservedProgram) -> String {
+    if let file = program.file(ofThread: call.thread, number), let name = names[file] { return "$\(name)" }
+    guard let (identity, size, isMemory, isHuge) = program.realFile(ofThread: call.thread, number), isMemory
+    else {
+      return "-1"
+    }
+    return String(Self.descriptor(ofObject: object(identity, size: size, isHuge: isHuge)))
+  }
+
+  private static func text(_ field: Field, _ value: UInt64) -> String {
+    switch field.meaning {
+    case .flags(let names):
+      let text = names.flagNames(value)
+      return text.contains("0x") ? hex(value) : text
+    case .choice(let names): return names.name(of: value) ?? hex(value)
+    default: return hex(value)
+    }
+  }
+
+  private static func hexBytes(_ bytes: [UInt8]) -> String {
+    "hex\"" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
+  }
+
+  private static func word(_ bytes: [UInt8], _ field: Field) -> UInt64 {
+    word(bytes, field.offset, field.size)
+  }
+
+  private static func word(_ bytes: [UInt8], _ offset: Int, _ size: Int) -> UInt64 {
+    guard offset + size <= bytes.count else { return 0 }
+    return bytes[offset..<offset + size].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+  }
+}

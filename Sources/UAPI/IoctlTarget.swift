@@ -37,12 +37,16 @@ public struct PollEvents: OptionSet, Sendable, CustomStringConvertible {
   public static let input = PollEvents(rawValue: 0x001)
   public static let output = PollEvents(rawValue: 0x004)
   public static let readNormal = PollEvents(rawValue: 0x040)
+  public static let writeNormal = PollEvents(rawValue: 0x100)
+  /// What a file says that has nothing to wait for: a memfd, an open `/dev/iommu`. Source: `DEFAULT_POLLMASK`.
+  public static let always: PollEvents = [.input, .output, .readNormal, .writeNormal]
 
   public var description: String {
     var names: [String] = []
     if contains(.input) { names.append("IN") }
     if contains(.output) { names.append("OUT") }
     if contains(.readNormal) { names.append("RDNORM") }
+    if contains(.writeNormal) { names.append("WRNORM") }
     return names.isEmpty ? "0" : names.joined(separator: "|")
   }
 }

@@ -279,7 +279,7 @@ extension Executor {
   // MARK: Processes
 
   private func processes(_ action: Action) throws(ActionError) {
-    let bench = try theBench()
+    guard let bench else { throw .stop(.actsThroughBench) }
     switch action {
     case .fork:
       let child = try tried { () throws(Errno) in try bench.fork() }

@@ -60,14 +60,16 @@ public final class Process: CallingTask {
   /// Maps `length` bytes of an open file: its page cache, or what its driver hands out.
   ///
   /// - Throws: EBADF, ENODEV for a file that cannot be mapped, and what the file and `ProcessMemory` throw.
-  public func mmap(_ fd: Int32, length: UInt64, offset: UInt64, mode: MapMode) throws(Errno) -> UInt64 {
+  public func mmap(
+    _ fd: Int32, at address: UInt64? = nil, length: UInt64, offset: UInt64, mode: MapMode
+  ) throws(Errno) -> UInt64 {
     guard length > 0 else { throw .EINVAL("a mapping has a length") }
     return try table.with(fd) { (file) throws(Errno) -> UInt64 in
       if let file = file as? CachedFile {
-        return try space.mapFile(file, offset: offset, length: length, mode: mode)
+        return try space.mapFile(file, offset: offset, length: length, at: address, mode: mode)
       }
       let window = try file.mmap(length: length, offset: offset, mode: mode, by: self)
-      return try space.mapWindow(window, length: length, mode: mode)
+      return try space.mapWindow(window, length: length, at: address, mode: mode)
     }
   }
 }

@@ -19,8 +19,10 @@ public protocol IoctlTarget: AnyObject {
   /// The `POLL...` bits that are set, of those asked for.
   func poll(_ fd: Int32) throws(Errno) -> PollEvents
   func dup(_ fd: Int32) throws(Errno) -> Int32
-  /// Maps `length` bytes of a file at `offset`, shared; returns the address.
-  func mmap(_ fd: Int32, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno) -> UInt64
+  /// Maps `length` bytes of a file from `offset`, at `address` if that is not nil, replacing what is there; returns
+  /// the address.
+  func mmap(_ fd: Int32, at address: UInt64?, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno)
+    -> UInt64
 
   /// The memory of the current process.
   var memory: any UserMemory { get }
@@ -28,6 +30,13 @@ public protocol IoctlTarget: AnyObject {
   var userSpace: any UserSpace { get }
   /// The kernel whose answers are to be expected.
   var kernel: KernelVersion { get }
+}
+
+extension IoctlTarget {
+  /// Maps `length` bytes of a file from `offset` wherever there is room.
+  public func mmap(_ fd: Int32, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno) -> UInt64 {
+    try mmap(fd, at: nil, length: length, offset: offset, flags: flags)
+  }
 }
 
 /// The events of poll(2) that iommufd's files know.

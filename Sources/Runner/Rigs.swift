@@ -64,12 +64,27 @@ public struct Rigs: Sendable {
     }
   }
 
-  private func lockstep(_ real: KernelTarget) -> LockstepTarget {
-    let model = ModelTarget(Machine.Configuration(kernel: kernel))
+  private func lockstep(_ real: KernelTarget, frameStride: Int = 1) -> LockstepTarget {
+    let model = ModelTarget(Machine.Configuration(kernel: kernel, frameStride: frameStride))
     return LockstepTarget(model, called: Target.model.rawValue, real, called: Target.device.rawValue)
   }
 
   private static func backend(of target: KernelTarget) -> String {
     target.hasSelftest ? Backend.mock.rawValue : "device"
+  }
+
+  /// What recorded programs run on: a process as it was when they were recorded, with the list of programs for its
+  /// descriptor 3, and memory whose pages are no neighbours.
+  ///
+  /// - Throws: as `make`.
+  public func makeForReplay() throws(Errno) -> any IoctlTarget {
+    switch target {
+    case .model:
+      let target = ModelTarget(Machine.Configuration(kernel: kernel, frameStride: 2))
+      _ = try target.userSpace.createMemFD(length: 0, huge: false)
+      return target
+    case .device: return try KernelTarget(kernel: kernel.version)
+    case .lockstep: return lockstep(try KernelTarget(kernel: kernel.version), frameStride: 2)
+    }
   }
 }

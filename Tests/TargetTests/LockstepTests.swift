@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Bench
+import Corpora
 import Interpreter
 import Language
 import Lockstep
@@ -41,6 +42,17 @@ struct LockstepTests {
     #expect(result.verdict.isGood)
     for diagnostic in result.allDiagnostics where diagnostic.severity == .error {
       Issue.record("\(DiagnosticRenderer(usesColour: false).render([diagnostic]))")
+    }
+  }
+
+  @Test func randomProgramsAgree() throws {
+    for seed in UInt64(0)..<20 {
+      for theme in ProgramTheme.allCases {
+        let target = LockstepTarget(Self.model(), called: "a", try Self.shifted(), called: "b")
+        let program = RandomProgram.make(theme, seed: seed)
+        _ = try RecordedReplay(target).run(program)
+        #expect(target.divergence == nil, "\(program.name): \(target.divergence?.description ?? "")")
+      }
     }
   }
 

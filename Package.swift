@@ -37,6 +37,7 @@ let package = Package(
     // The waist.
     .target(name: "UAPI", swiftSettings: hot),
     .target(name: "Bench", dependencies: ["UAPI"], swiftSettings: hot),
+    .target(name: "Lockstep", dependencies: ["UAPI"], swiftSettings: hot),
 
     // Below the waist: the model.
     .target(name: "Seams", dependencies: ["UAPI"], swiftSettings: hot),
@@ -57,6 +58,10 @@ let package = Package(
       dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest"],
       swiftSettings: hot),
 
+    // Below the waist: a real kernel.
+    .systemLibrary(name: "CSystemCalls"),
+    .target(name: "KernelTarget", dependencies: ["UAPI", "CSystemCalls"], swiftSettings: strict),
+
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
     .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
@@ -73,7 +78,9 @@ let package = Package(
     .target(name: "LineEditing", dependencies: ["CReadline"], swiftSettings: strict),
     .target(
       name: "Runner",
-      dependencies: ["Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine"],
+      dependencies: [
+        "Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
+      ],
       swiftSettings: hot),
     .target(
       name: "CommandLineTool",
@@ -98,6 +105,13 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language"], swiftSettings: strict),
+    .testTarget(
+      name: "TargetTests",
+      dependencies: [
+        "Lockstep", "KernelTarget", "Machine", "Bench", "Corpora", "Interpreter", "Language", "Runner",
+        "UAPI",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(

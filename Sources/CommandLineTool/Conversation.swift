@@ -9,7 +9,9 @@ internal import UAPI
 ///
 /// It knows nothing of terminals: lines come from a `LineEditor`, answers go to a `ByteOutput`.
 struct Conversation {
-  static let options = [SharedOptions.kernel, SharedOptions.backend, SharedOptions.define]
+  static let options = [
+    SharedOptions.kernel, SharedOptions.backend, SharedOptions.target, SharedOptions.define,
+  ]
 
   private let editor: any LineEditor
   private let output: ByteOutput
@@ -25,16 +27,27 @@ struct Conversation {
     let output = ByteOutput.standardOutput()
     let completion = Completion()
     let editor = ReadlineEditor(interrupts: Interrupts.descriptor) { completion.words($0, $1, $2) }
-    let conversation = Conversation(
-      rigs: try SharedOptions.rigs(arguments), defines: try SharedOptions.defines(arguments), editor: editor,
-      output: output, usesColour: Terminal.usesColour(output))
+    let rigs = try SharedOptions.rigs(arguments)
+    let defines = try SharedOptions.defines(arguments)
+    let conversation: Conversation
+    do throws(Errno) {
+      conversation = try Conversation(
+        rigs: rigs, defines: defines, editor: editor, output: output, usesColour: Terminal.usesColour(output))
+    } catch {
+      Terminal.complain("cannot open /dev/iommu: \(error.name)", help: SharedOptions.help(for: error))
+      return .nothingRan
+    }
     completion.names = { conversation.session.names }
     output.write("iofd \(CommandLineTool.version). 'help' lists the commands, Ctrl-D leaves.\n")
     conversation.run()
     return Terminal.finish(output, .passed)
   }
 
-  init(rigs: Rigs, defines: [String: String], editor: any LineEditor, output: ByteOutput, usesColour: Bool) {
+  /// - Throws: what opening a real `/dev/iommu` throws.
+  init(rigs: Rigs, defines: [String: String], editor: any LineEditor, output: ByteOutput, usesColour: Bool)
+    throws(Errno)
+  {
+    let rig = try rigs.make()
     self.editor = editor
     self.output = output
     renderer = DiagnosticRenderer(usesColour: usesColour)
@@ -43,7 +56,7 @@ struct Conversation {
     var options = RunOptions()
     options.defines = defines
     options.cancellation = cancellation
-    session = Session(rig: rigs.make(), loader: DiskLoader(), options: options) { rigs.make() }
+    session = Session(rig: rig, loader: DiskLoader(), options: options) { try rigs.make() }
     prompt = "iofd \(rigs.kernel.rawValue)/\(rigs.backend.rawValue)> "
   }
 

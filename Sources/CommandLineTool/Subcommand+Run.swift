@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Runner
+internal import UAPI
 
 // `iofd run`: scripts in batch.
 
@@ -13,7 +14,7 @@ extension Subcommand {
       OptionRow(
         "--filter", value: .required("TEXT"),
         help: "only scripts, tests and labels that contain TEXT; may be repeated"),
-      SharedOptions.kernel, SharedOptions.backend,
+      SharedOptions.kernel, SharedOptions.backend, SharedOptions.target,
       OptionRow("--check", help: "look for broken invariants after every statement"),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
       OptionRow("--trace", value: .optional("FILE"), help: "tell every request, decoded"),
@@ -73,6 +74,13 @@ private struct BatchRun {
   }
 
   func run() throws(UsageError) -> ExitStatus {
+    // One message instead of one for each script.
+    if configuration.rigs.target != .model {
+      do throws(Errno) { _ = try configuration.rigs.make() } catch {
+        Terminal.complain("cannot open /dev/iommu: \(error.name)", help: SharedOptions.help(for: error))
+        return .nothingRan
+      }
+    }
     let standardOutput = ByteOutput.standardOutput()
     // Where a report goes to standard output, people read standard error.
     let people = reports.contains { $0.isStandardOutput } ? ByteOutput.standardError() : standardOutput

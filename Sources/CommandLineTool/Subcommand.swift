@@ -41,7 +41,7 @@ struct Subcommand: Sendable {
   }
 
   /// In the order of the help.
-  static let all: [Subcommand] = [.run, .exec, .check, .format, .explain, .bench]
+  static let all: [Subcommand] = [.run, .exec, .replay, .check, .format, .explain, .bench]
 
   static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }
 
@@ -64,6 +64,9 @@ enum SharedOptions {
   static let kernel = OptionRow(
     "--kernel", value: .required("6.12|7.2"), help: "the kernel whose answers to give (7.2)")
   static let backend = OptionRow("--backend", value: .required("mock"), help: "the IOMMU hardware (mock)")
+  static let target = OptionRow(
+    "--target", value: .required("TARGET"),
+    help: "model, a real /dev/iommu, or both in lockstep: model,/dev/iommu (model)")
   static let define = OptionRow(
     "-D", value: .required("NAME=VALUE"), help: "a value for a script's param; repeat for more")
   static let diagnostics = OptionRow(
@@ -71,8 +74,18 @@ enum SharedOptions {
 
   static func rigs(_ arguments: Arguments) throws(UsageError) -> Rigs {
     Rigs(
-      kernel: try arguments.choice("--kernel", Personality.self) ?? .standard,
-      backend: try arguments.choice("--backend", Rigs.Backend.self) ?? .mock)
+      kernel: try arguments.choice("--kernel", Personality.self),
+      backend: try arguments.choice("--backend", Rigs.Backend.self) ?? .mock,
+      target: try arguments.choice("--target", Rigs.Target.self) ?? .model)
+  }
+
+  /// What to do about a `/dev/iommu` that cannot be opened.
+  static func help(for error: Errno) -> String? {
+    switch error {
+    case .ENOENT: "this kernel has no iommufd; the model is --target model"
+    case .EACCES, .EPERM: "it takes root, or a group that may open it"
+    default: nil
+    }
   }
 
   static func defines(_ arguments: Arguments) throws(UsageError) -> [String: String] {

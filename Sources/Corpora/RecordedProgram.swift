@@ -9,35 +9,49 @@
 ///     put ADDR WIDTH VALUE            stores a little-endian value
 ///     unmapmem ADDR LEN
 ///     dump ADDR LEN                   prints memory as hex
-///     ioctl FD CMD SIZE [OFF:WIDTH=VALUE]... [OFF:WIDTH>R]...
+///     ioctl FD CMD SIZE [OFF:WIDTH=VALUE]... [OFF:WIDTH>R]... [rc>R]
+///     memfd R LEN                     register R = a memfd of that length
+///     read FD ADDR LEN                reads from a queue into memory
+///     write FD ADDR LEN
+///     poll FD
 ///
 /// ADDR is an offset into the data area where it begins with `+`; VALUE likewise, or a register where it
-/// begins with `$`. `#` begins a comment line.
-public struct RecordedProgram: Sendable {
+/// begins with `$`. `>R` loads a register, `>fR` one that is a descriptor: it is closed at the program's end and
+/// not printed. `#` begins a comment line.
+///
+/// The last four steps and `rc>` (the result of the call into a register) are younger than the first recordings.
+/// They reach what those cannot: files mapped into an IOAS, dma-bufs, and the queues of faults and events.
+public struct RecordedProgram: Sendable, Equatable {
   public let name: String
   public let steps: [Step]
 
-  public enum Operand: Sendable {
+  public init(name: String, steps: [Step]) {
+    self.name = name
+    self.steps = steps
+  }
+
+  public enum Operand: Sendable, Hashable {
     case constant(UInt64)
     case area(UInt64)
     case register(Int)
   }
 
-  public struct Store: Sendable {
+  public struct Store: Sendable, Hashable {
     public let offset: Int
     public let width: Int
     public let value: Operand
   }
 
-  public struct Load: Sendable {
-    public let offset: Int
+  public struct Load: Sendable, Hashable {
+    /// Nil loads the result of the call.
+    public let offset: Int?
     public let width: Int
     public let register: Int
     /// The value is a descriptor: it is closed at the end, and not compared.
     public let isDescriptor: Bool
   }
 
-  public enum Step: Sendable {
+  public enum Step: Sendable, Hashable {
     case open(Int)
     case close(Int)
     case fill(Operand, byte: UInt8, count: Int)
@@ -46,6 +60,10 @@ public struct RecordedProgram: Sendable {
     case dump(Operand, count: Int)
     /// `size` 0 passes a null pointer.
     case ioctl(fd: Operand, request: UInt32, size: Int, stores: [Store], loads: [Load])
+    case memfd(Int, length: UInt64)
+    case read(fd: Operand, Operand, count: Int)
+    case write(fd: Operand, Operand, count: Int)
+    case poll(fd: Operand)
   }
 
   /// A line that is not of the format.
@@ -112,6 +130,20 @@ public struct RecordedProgram: Sendable {
       else { return nil }
       return .dump(at, count: Int(count))
     case "ioctl": return ioctl(words)
+    case "memfd":
+      guard words.count == 3, let register = register(words[1]), let length = integer(words[2]) else {
+        return nil
+      }
+      return .memfd(register, length: length)
+    case "read", "write":
+      guard words.count == 4, let fd = operand(words[1]), let at = operand(words[2]),
+        let count = integer(words[3]), count <= areaLength
+      else { return nil }
+      return words[0] == "read"
+        ? .read(fd: fd, at, count: Int(count)) : .write(fd: fd, at, count: Int(count))
+    case "poll":
+      guard words.count == 2, let fd = operand(words[1]) else { return nil }
+      return .poll(fd: fd)
     default: return nil
     }
   }
@@ -123,6 +155,11 @@ public struct RecordedProgram: Sendable {
     var stores: [Store] = []
     var loads: [Load] = []
     for word in words.dropFirst(4) {
+      if word.hasPrefix("rc>") {
+        guard let load = load(word.dropFirst(3), offset: nil, width: 4) else { return nil }
+        loads.append(load)
+        continue
+      }
       guard let colon = word.firstIndex(of: ":"), let offset = integer(word[..<colon]) else { return nil }
       let tail = word[word.index(after: colon)...]
       guard let sign = tail.firstIndex(where: { $0 == "=" || $0 == ">" }), let width = width(tail[..<sign]),
@@ -133,12 +170,19 @@ public struct RecordedProgram: Sendable {
         guard let value = operand(value) else { return nil }
         stores.append(Store(offset: Int(offset), width: width, value: value))
       } else {
-        let isDescriptor = value.first == "f"
-        guard let register = register(isDescriptor ? value.dropFirst() : value) else { return nil }
-        loads.append(Load(offset: Int(offset), width: width, register: register, isDescriptor: isDescriptor))
+        guard let load = load(value, offset: Int(offset), width: width) else { return nil }
+        loads.append(load)
       }
     }
     return .ioctl(fd: fd, request: request, size: Int(size), stores: stores, loads: loads)
+  }
+
+  /// `R` or `fR`.
+  private static func load(_ word: Substring, offset: Int?, width: Int) -> Load? {
+    let isDescriptor = word.first == "f"
+    return register(isDescriptor ? word.dropFirst() : word).map {
+      Load(offset: offset, width: width, register: $0, isDescriptor: isDescriptor)
+    }
   }
 
   private static func operand(_ word: Substring) -> Operand? {

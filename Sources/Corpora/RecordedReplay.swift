@@ -89,7 +89,40 @@ public final class RecordedReplay {
       }
       answer(text)
     case .ioctl(let fd, let request, let size, let stores, let loads):
-      try ioctl(Int32(truncatingIfNeeded: value(fd)), request, size, stores, loads)
+      try ioctl(descriptor(fd), request, size, stores, loads)
+    case .memfd(let register, let length):
+      do throws(Errno) {
+        let fd = try target.userSpace.createMemFD(length: length, huge: false)
+        descriptors.append(fd)
+        registers[register] = UInt64(fd)
+        answer("memfd ok")
+      } catch {
+        registers[register] = .max
+        answer("memfd \(error.name)")
+      }
+    case .read(let fd, let at, let count):
+      transfer("read", fd) { fd throws(Errno) in try target.read(fd, value(at), count) }
+    case .write(let fd, let at, let count):
+      transfer("write", fd) { fd throws(Errno) in try target.write(fd, value(at), count) }
+    case .poll(let fd):
+      transfer("poll", fd) { fd throws(Errno) in Int(try target.poll(fd).rawValue) }
+    }
+  }
+
+  private func descriptor(_ operand: RecordedProgram.Operand) -> Int32 {
+    Int32(truncatingIfNeeded: value(operand))
+  }
+
+  private func transfer(
+    _ name: String, _ operand: RecordedProgram.Operand, _ body: (Int32) throws(Errno) -> Int
+  ) {
+    do throws(Errno) {
+      let fd = descriptor(operand)
+      // A queue that could not be made left 0 in its register, and the standard streams are not the program's.
+      guard !(0...2).contains(fd) else { throw .EBADF }
+      answer("\(name) rc=\(try body(fd)) errno=0")
+    } catch {
+      answer("\(name) rc=-1 errno=\(error.code)")
     }
   }
 
@@ -108,17 +141,26 @@ public final class RecordedReplay {
       code = error.code
     }
     var after = try target.memory.bytes(at: buffer, count: RecordedProgram.longestStruct)
-    var text = "ioctl \(String(request, radix: 16)) rc=\(result) errno=\(code)"
+    // A result that is a descriptor is printed as 0: its number says nothing.
+    let isDescriptor = result > 0 && loads.contains { $0.offset == nil && $0.isDescriptor }
+    var text = "ioctl \(String(request, radix: 16)) rc=\(isDescriptor ? 0 : result) errno=\(code)"
     for load in loads {
-      var loaded = Self.load(load.width, from: after, at: load.offset)
-      let kind = Self.kind(request, after, load.offset)
+      guard let offset = load.offset else {
+        registers[load.register] = UInt64(bitPattern: Int64(result))
+        guard load.isDescriptor else { continue }
+        if result >= 0 { descriptors.append(result) }
+        text += " fd"
+        continue
+      }
+      var loaded = Self.load(load.width, from: after, at: offset)
+      let kind = Self.kind(request, after, offset)
       if result < 0 { loaded = lastGood[kind] } else { lastGood[kind] = loaded }
       registers[load.register] = loaded
       guard load.isDescriptor else { continue }
       if result >= 0 { descriptors.append(Int32(truncatingIfNeeded: loaded)) }
       text += " fd"
-      Self.store(0, load.width, in: &after, at: load.offset)
-      Self.store(0, load.width, in: &before, at: load.offset)
+      Self.store(0, load.width, in: &after, at: offset)
+      Self.store(0, load.width, in: &before, at: offset)
     }
     for offset in stride(from: 0, to: size, by: 4) {
       let (old, new) = (Self.load(4, from: before, at: offset), Self.load(4, from: after, at: offset))

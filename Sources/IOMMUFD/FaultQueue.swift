@@ -19,8 +19,14 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   private let deliverLock = Lock("fault deliver")
   /// Arrived and not read, in order. Guarded by `deliverLock`.
   private var deliver: [FaultGroup] = []
-  /// Read and not answered; the index is the cookie less 1. Guarded by `lock`.
-  private var outstanding: [FaultGroup?] = []
+  /// Read and not answered; the index is the cookie. Guarded by `lock`.
+  private var outstanding: [FaultGroup?] = [nil]
+  /// The lowest cookie that is ever given out.
+  ///
+  /// The kernel wants 1: its array of responses keeps index 0 busy. But an answer to cookie 0 that is refused
+  /// while others wait removes that placeholder, and 0 is a cookie like any other from then on (observed on
+  /// 7.2.13). An answer to cookie 0 with nothing waiting finds no array, and changes nothing. Guarded by `lock`.
+  private(set) var firstCookie = 1
   /// Guarded by `deliverLock`.
   private var isOpen = false
 
@@ -41,7 +47,7 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   /// Groups that wait to be answered, by cookie, ascending.
   public var unanswered: [(cookie: UInt32, group: FaultGroup)] {
     lock.withLock {
-      outstanding.enumerated().compactMap { index, group in group.map { (UInt32(index) + 1, $0) } }
+      outstanding.enumerated().compactMap { index, group in group.map { (UInt32(index), $0) } }
     }
   }
 
@@ -81,7 +87,7 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
       return deliver
     }) { group.respond(.invalid) }
     for case let group? in outstanding { group.respond(.invalid) }
-    outstanding = []
+    outstanding = [nil]
   }
 
   // MARK: read and write
@@ -128,11 +134,11 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   private func deliver(_ group: FaultGroup, at address: UInt64, to task: any CallingTask) throws(Errno) -> Int
   {
     try context.kernel.failures.pass(.allocation)
-    let index = outstanding.firstIndex { $0 == nil } ?? outstanding.count
+    let index = outstanding[firstCookie...].firstIndex { $0 == nil } ?? outstanding.count
     let device = (group.handle as? DeviceHandle)?.device.id ?? 0
     var position = address
     for request in group.requests {
-      try task.memory.write(Self.record(request, device, cookie: UInt32(index) + 1), at: position)
+      try task.memory.write(Self.record(request, device, cookie: UInt32(index)), at: position)
       position &+= UInt64(Self.recordSize)
     }
     if index == outstanding.count { outstanding.append(group) } else { outstanding[index] = group }
@@ -184,10 +190,11 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
     guard let answer = PageResponse(rawValue: code), answer != .failure else {
       throw .EINVAL("no such response code", UInt64(code))
     }
-    guard cookie > 0, Int(cookie) <= outstanding.count, let group = outstanding[Int(cookie) - 1] else {
+    guard Int(cookie) < outstanding.count, let group = outstanding[Int(cookie)] else {
+      if cookie == 0, outstanding.contains(where: { $0 != nil }) { firstCookie = 0 }
       throw .EINVAL("no group with this cookie waits for an answer", UInt64(cookie))
     }
-    outstanding[Int(cookie) - 1] = nil
+    outstanding[Int(cookie)] = nil
     group.respond(answer)
   }
 }

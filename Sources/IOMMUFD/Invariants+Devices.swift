@@ -181,7 +181,8 @@ extension Context {
     findings.require(
       Set(groups.map(ObjectIdentifier.init)).count == groups.count, "a fault group is in one place only", name
     )
-    findings.require(unanswered.allSatisfy { $0.cookie >= 1 }, "cookies begin at 1", name)
+    findings.require(
+      unanswered.allSatisfy { $0.cookie >= queue.firstCookie }, "cookies begin at the queue's first", name)
     for group in groups {
       let handles =
         group.device.group.map { core in core.attachedPASIDs.compactMap { core.handle(at: $0) } } ?? []

@@ -9,7 +9,7 @@ extension DiagnosticCode {
   public static let execution: [DiagnosticCode] = [
     .wrongOutcome, .wrongResult, .wrongState, .wrongMemory, .brokenInvariant, .unexpectedPass,
     .valueTooLargeAtRun, .wrongKindAtRun, .arithmeticAtRun, .noSuchMember, .tooManyRounds,
-    .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep,
+    .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep, .divergence,
   ]
 
   static let wrongOutcome = DiagnosticCode(
@@ -101,6 +101,13 @@ extension DiagnosticCode {
   static let callsTooDeep = DiagnosticCode(
     "X0116", "Calls that are nested too deep",
     explanation: "Procedures may call each other, at most 32 deep.",
+    example: "")
+
+  static let divergence = DiagnosticCode(
+    "X0117", "Two targets give different answers",
+    explanation:
+      "With two targets every call is made on both. Here they disagree, so the case ends: what follows would "
+      + "be about two different states. One of the two is wrong, or the script asks what no kernel promises.",
     example: "")
 
   static let noMemory = DiagnosticCode(

@@ -85,7 +85,7 @@ extension Executor {
       let at: UInt64? = if let place { try integer(place) } else { nil }
       let (start, count) = (try integer(offset), try integer(length))
       let address = try tried { () throws(Errno) in
-        try target.mmap(fd, length: count, offset: start, at: at, flags: mode)
+        try target.mmap(fd, at: at, length: count, offset: start, flags: mode)
       }
       answer("memory", .memory(address: address, length: count))
     case .addDevice(let flags): answer("device", .device(MockDevice(flags: try integer(flags))))
@@ -280,7 +280,7 @@ extension Executor {
   // MARK: Processes
 
   private func processes(_ action: Action) throws(ActionError) {
-    let bench = try theBench()
+    guard let bench else { throw .stop(.actsThroughBench) }
     switch action {
     case .fork:
       let child = try tried { () throws(Errno) in try bench.fork() }

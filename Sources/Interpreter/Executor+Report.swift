@@ -27,7 +27,7 @@ extension Executor {
       report.blocked += 1
       let info = program.slots[slot]
       report.note("\(node.place.source.name):\(node.place.line): blocked, since '\(info.name)' is not bound")
-    case .needsBench:
+    case .needsBench, .actsThroughBench:
       report.skipped += 1
       report.note("\(node.place.source.name):\(node.place.line): skipped, the target cannot be looked into")
     case .problem(let problem):

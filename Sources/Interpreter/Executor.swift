@@ -13,6 +13,8 @@ enum Stop: Error {
   case blocked(slot: Int)
   /// It looks behind the waist, and the target has nothing there.
   case needsBench
+  /// It does something behind the waist.
+  case actsThroughBench
   case problem(Problem)
   /// Memory does not hold what `mem check` wants; both are in `compared`.
   case mismatch
@@ -45,6 +47,8 @@ final class Executor {
   var rig: Rig
   var target: any IoctlTarget
   var bench: (any Bench)?
+  /// The target again, if it can find that there is no point in going on.
+  var comparing: (any ComparingTarget)?
   /// The open file that requests go to.
   var context: Int32?
   var arena = Arena()
@@ -104,6 +108,7 @@ final class Executor {
     self.rig = rig
     target = rig.target
     bench = rig.bench
+    comparing = rig.target as? any ComparingTarget
     work = .allocate(byteCount: 4096, alignment: 16)
     work.initializeMemory(as: UInt8.self, repeating: 0)
     report = CaseReport(name: "")
@@ -147,7 +152,7 @@ final class Executor {
       report.skipped += 1
       return
     }
-    guard mayGoOn(node) else { return }
+    guard !report.isOver, mayGoOn(node) else { return }
     switch node.kind {
     case .command(let command): execute(command, node)
     case .bind(let slot, let code):
@@ -203,8 +208,16 @@ final class Executor {
       try perform(command.body, watchesState: command.demand.watchesState)
     } catch {
       for binding in command.bindings { slots[binding.slot] = .unset }
-      stop(error, node)
+      if case .actsThroughBench = error {
+        endCase(node, needing: command.verb?.name ?? "")
+      } else {
+        stop(error, node)
+      }
       return
+    }
+    if comparing != nil {
+      endIfDiverged(node)
+      if report.isOver { return }
     }
     if case .call = command.body { return }
     let isAsExpected =
@@ -257,14 +270,14 @@ final class Executor {
         return
       }
       var round = first
-      while halted == nil {
+      while halted == nil && !report.isOver {
         slots[loop.slot] = .number(round)
         run(loop.body)
         if round == last { return }
         round += 1
       }
     case .list(let items):
-      for item in items where halted == nil {
+      for item in items where halted == nil && !report.isOver {
         slots[loop.slot] = item
         run(loop.body)
       }
@@ -315,6 +328,10 @@ final class Executor {
     guard options.filter?(test.name, test.labels) ?? true else { return }
     let begin = Clock.now()
     let saved = (rig, target, bench, context, arena, arenas, report, frames)
+    defer {
+      (rig, target, bench, context, arena, arenas, report, frames) = saved
+      comparing = target as? any ComparingTarget
+    }
     report = CaseReport(name: test.name)
     report.labels = test.labels
     report.line = node.place.line
@@ -325,6 +342,7 @@ final class Executor {
         rig = try makeRig()
         target = rig.target
         bench = rig.bench
+        comparing = target as? any ComparingTarget
         context = nil
         arena = Arena()
         arenas = [:]
@@ -339,7 +357,6 @@ final class Executor {
         expectedFailure: test.expectedFailure, seconds: Clock.seconds(since: begin),
         unexpectedPass: { Self.unexpectedPass($0, node.place) }, halted: halted))
     options.observer?.finished(results[results.count - 1])
-    (rig, target, bench, context, arena, arenas, report, frames) = saved
   }
 
   static func unexpectedPass(_ failure: ExpectedFailure, _ place: Place) -> Diagnostic {

@@ -103,6 +103,8 @@ struct CaseReport {
   var blocked = 0
   var expectedFailures = 0
   var skipReason: String?
+  /// Nothing more is carried out in this case.
+  var isOver = false
   private var sections: [SectionResult] = []
   private var sectionStart = StatementCounts()
   private(set) var diagnostics: [Diagnostic] = []
@@ -151,7 +153,7 @@ struct CaseReport {
   ) -> CaseResult {
     closeSection()
     var verdict = Verdict.passed
-    if let skipReason {
+    if let skipReason, failed == 0 || !isOver {
       verdict = .skipped(skipReason)
     } else if halted == .timedOut || halted == .limit {
       verdict = .timedOut

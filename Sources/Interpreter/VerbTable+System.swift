@@ -221,5 +221,8 @@ extension VerbTable {
 extension NamedValues {
   static let poll = NamedValues(
     "POLL",
-    [("IN", 1, KernelVersion(6, 2)), ("OUT", 4, KernelVersion(6, 2)), ("RDNORM", 64, KernelVersion(6, 2))])
+    [
+      ("IN", 1, KernelVersion(6, 2)), ("OUT", 4, KernelVersion(6, 2)), ("RDNORM", 64, KernelVersion(6, 2)),
+      ("WRNORM", 256, KernelVersion(6, 2)),
+    ])
 }

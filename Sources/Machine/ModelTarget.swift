@@ -49,9 +49,9 @@ public final class ModelTarget: IoctlTarget {
 
   public func dup(_ fd: Int32) throws(Errno) -> Int32 { try process.table.dup(fd) }
 
-  public func mmap(
-    _ fd: Int32, length: UInt64, offset: UInt64, at address: UInt64?, flags: MapMode
-  ) throws(Errno) -> UInt64 {
-    try process.mmap(fd, length: length, offset: offset, at: address, mode: flags)
+  public func mmap(_ fd: Int32, at address: UInt64?, length: UInt64, offset: UInt64, flags: MapMode)
+    throws(Errno) -> UInt64
+  {
+    try process.mmap(fd, at: address, length: length, offset: offset, mode: flags)
   }
 }

@@ -134,7 +134,7 @@ public class CachedFile: OpenFile, @unchecked Sendable {
 
   // MARK: The open file
 
-  public override func poll() -> PollEvents { [.input, .output, .readNormal] }
+  public override func poll() -> PollEvents { .always }
 
   /// Reads at the file's position and moves it.
   public override func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {

@@ -25,7 +25,7 @@ open class OpenFile: @unchecked Sendable {
   open func write(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
     throw .EINVAL("this file cannot be written")
   }
-  open func poll() -> PollEvents { [.input, .output, .readNormal] }
+  open func poll() -> PollEvents { .always }
   /// Whether programs read and write the file, as they do fault and event queues.
   open var movesBytes: Bool { false }
 

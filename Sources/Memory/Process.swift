@@ -61,7 +61,7 @@ public final class Process: CallingTask {
   ///
   /// - Throws: EBADF, ENODEV for a file that cannot be mapped, and what the file and `ProcessMemory` throw.
   public func mmap(
-    _ fd: Int32, length: UInt64, offset: UInt64, at address: UInt64? = nil, mode: MapMode
+    _ fd: Int32, at address: UInt64? = nil, length: UInt64, offset: UInt64, mode: MapMode
   ) throws(Errno) -> UInt64 {
     guard length > 0 else { throw .EINVAL("a mapping has a length") }
     return try table.with(fd) { (file) throws(Errno) -> UInt64 in

@@ -57,7 +57,8 @@ public final class Runner: Sendable {
     watch.start()
     let events = OrderedEvents { audience.hear($0) }
     let turns = Turns(entries.count)
-    Workers.run(min(configuration.jobs ?? Workers.cores, entries.count)) { [self] in
+    let jobs = rigs.canRunSideBySide ? configuration.jobs ?? Workers.cores : 1
+    Workers.run(min(jobs, entries.count)) { [self] in
       while let script = turns.take() {
         let voice = Voice(script, events)
         voice.say(.scriptBegan(entries[script].path))
@@ -96,7 +97,7 @@ public final class Runner: Sendable {
     let result = Interpreter.run(
       source, loader: DiskLoader(),
       options: options(voice, watch.begin(voice.script, path: path), onlyTests: onlyTests)
-    ) { [rigs = configuration.rigs] in rigs.make() }
+    ) { [rigs = configuration.rigs] in try rigs.make() }
     let reason = watch.end(voice.script)
     CrashReport.leave(voice.script)
     for diagnostic in result.diagnostics where !result.cases.isEmpty { voice.say(.warning(diagnostic)) }

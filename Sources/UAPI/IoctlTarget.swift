@@ -19,9 +19,9 @@ public protocol IoctlTarget: AnyObject {
   /// The `POLL...` bits that are set, of those asked for.
   func poll(_ fd: Int32) throws(Errno) -> PollEvents
   func dup(_ fd: Int32) throws(Errno) -> Int32
-  /// Maps `length` bytes of a file at `offset`, at `address` if that is not nil, replacing what is there;
-  /// returns the address.
-  func mmap(_ fd: Int32, length: UInt64, offset: UInt64, at address: UInt64?, flags: MapMode) throws(Errno)
+  /// Maps `length` bytes of a file from `offset`, at `address` if that is not nil, replacing what is there; returns
+  /// the address.
+  func mmap(_ fd: Int32, at address: UInt64?, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno)
     -> UInt64
 
   /// The memory of the current process.
@@ -33,9 +33,9 @@ public protocol IoctlTarget: AnyObject {
 }
 
 extension IoctlTarget {
-  /// Maps where the target likes.
+  /// Maps `length` bytes of a file from `offset` wherever there is room.
   public func mmap(_ fd: Int32, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno) -> UInt64 {
-    try mmap(fd, length: length, offset: offset, at: nil, flags: flags)
+    try mmap(fd, at: nil, length: length, offset: offset, flags: flags)
   }
 }
 
@@ -46,12 +46,16 @@ public struct PollEvents: OptionSet, Sendable, CustomStringConvertible {
   public static let input = PollEvents(rawValue: 0x001)
   public static let output = PollEvents(rawValue: 0x004)
   public static let readNormal = PollEvents(rawValue: 0x040)
+  public static let writeNormal = PollEvents(rawValue: 0x100)
+  /// What a file says that has nothing to wait for: a memfd, an open `/dev/iommu`. Source: `DEFAULT_POLLMASK`.
+  public static let always: PollEvents = [.input, .output, .readNormal, .writeNormal]
 
   public var description: String {
     var names: [String] = []
     if contains(.input) { names.append("IN") }
     if contains(.output) { names.append("OUT") }
     if contains(.readNormal) { names.append("RDNORM") }
+    if contains(.writeNormal) { names.append("WRNORM") }
     return names.isEmpty ? "0" : names.joined(separator: "|")
   }
 }

@@ -26,7 +26,7 @@ struct ConversationTests {
     let scratch = try Scratch()
     let editor = Rehearsed(inputs)
     let output = try ByteOutput(creating: scratch.path + "/out")
-    Conversation(rigs: Rigs(), defines: [:], editor: editor, output: output, usesColour: false).run()
+    try Conversation(rigs: Rigs(), defines: [:], editor: editor, output: output, usesColour: false).run()
     output.flush()
     return (editor, try scratch.read("out"))
   }

@@ -16,7 +16,7 @@ struct ExampleTests {
     var options = RunOptions()
     options.check = true
     let rigs = Rigs(kernel: kernel)
-    return Interpreter.run(source, loader: DiskLoader(), options: options) { rigs.make() }
+    return Interpreter.run(source, loader: DiskLoader(), options: options) { try rigs.make() }
   }
 
   static func text(_ path: String) throws -> String {

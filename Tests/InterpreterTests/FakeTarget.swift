@@ -49,9 +49,9 @@ final class FakeTarget: IoctlTarget, UserMemory, UserSpace {
   func write(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int { count }
   func poll(_ fd: Int32) throws(Errno) -> PollEvents { [] }
   func dup(_ fd: Int32) throws(Errno) -> Int32 { fd + 100 }
-  func mmap(
-    _ fd: Int32, length: UInt64, offset: UInt64, at address: UInt64?, flags: MapMode
-  ) throws(Errno) -> UInt64 { address ?? 0 }
+  func mmap(_ fd: Int32, at address: UInt64?, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno)
+    -> UInt64
+  { 0 }
 
   private func range(_ address: UInt64, _ count: Int) -> Range<Int>? {
     guard address >= base, address - base + UInt64(count) <= UInt64(bytes.count) else { return nil }

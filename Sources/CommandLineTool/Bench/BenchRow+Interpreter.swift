@@ -60,7 +60,7 @@ extension BenchRow {
     let time = effort.median {
       Double(
         BenchClock.nanoseconds {
-          let result = Interpreter.run(source, loader: MemoryLoader()) { rigs.make() }
+          let result = Interpreter.run(source, loader: MemoryLoader()) { try rigs.make() }
           if result.verdict != .passed { isGood = false }
         })
     }

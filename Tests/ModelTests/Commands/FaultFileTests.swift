@@ -100,7 +100,6 @@ struct FaultFileTests {
       #expect(try respond(world, [(1, 0), (2, 0)], count: count) == .failure(.ESPIPE))
     }
     #expect(try respond(world, [(9, 0)]) == .failure(.EINVAL))
-    #expect(try respond(world, [(0, 0)]) == .failure(.EINVAL))
     // A bad code leaves the group to be answered.
     #expect(try respond(world, [(2, 2)]) == .failure(.EINVAL))
     #expect(try respond(world, [(2, 7)]) == .failure(.EINVAL))
@@ -113,6 +112,25 @@ struct FaultFileTests {
     #expect(try world.word(36) == 2)
     #expect(try respond(world, [(1, 0), (2, 1)]) == .success(16))
     #expect(throws: Errno.EFAULT) { try world.target.write(Self.fd, World.hole, 8) }
+    #expect(world.bench.violations().isEmpty)
+  }
+
+  /// Refused like any cookie that nobody has; but while others wait, the refusal makes it one to be given out.
+  @Test(arguments: kernels)
+  func cookieZero(_ kernel: Personality) throws {
+    let world = try Self.world(kernel)
+    func nextCookie() throws -> UInt32 {
+      try trigger(world)
+      #expect(read(world, 40) == .success(40))
+      return try world.word(36)
+    }
+    #expect(try respond(world, [(0, 0)]) == .failure(.EINVAL))
+    #expect(try nextCookie() == 1)
+    #expect(try respond(world, [(0, 0)]) == .failure(.EINVAL))
+    #expect(try nextCookie() == 0)
+    #expect(try nextCookie() == 2)
+    #expect(try respond(world, [(0, 0), (1, 0), (2, 0)]) == .success(24))
+    #expect(try nextCookie() == 0)
     #expect(world.bench.violations().isEmpty)
   }
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import Glibc
+import Testing
+
+/// What programs and scripts run on, from the command line.
+struct TargetOptionTests {
+  @Test func replayPrintsWhatTheStepsAnswered() throws {
+    let tool = try Tool()
+    let file = try tool.scratch.write(
+      "a.txt",
+      """
+      prog one
+      open 0
+      ioctl $0 0x3b81 12 8:4>1
+      memfd 2 8192
+      ioctl $0 0x3b8f 40 4:4=7 8:4=$1 12:4=$2 24:8=8192 32:8=16777216
+      poll $2
+      close 0
+
+      """)
+    let outcome = try tool.run(["replay", file])
+    #expect(outcome.status == 0)
+    #expect(
+      outcome.output == """
+        prog one
+        0 open ok
+        1 ioctl 3b81 rc=0 errno=0 +8=1
+        2 memfd ok
+        3 ioctl 3b8f rc=0 errno=0
+        4 poll rc=325 errno=0
+        5 close 0
+
+        """)
+    // Another kernel has no such request.
+    #expect(
+      try tool.run(["replay", "--kernel", "6.12", file]).output.contains("3 ioctl 3b8f rc=-1 errno=25"))
+  }
+
+  @Test func randomProgramsAreTheSameFromAFile() throws {
+    let tool = try Tool()
+    let printed = try tool.run(["replay", "--random", "all:5:22", "--print"])
+    #expect(printed.status == 0)
+    #expect(printed.output.split(separator: "\n").count { $0.hasPrefix("prog ") } == 22)
+    let file = try tool.scratch.write("a.txt", printed.output)
+    let made = try tool.run(["replay", "--random", "all:5:22"])
+    #expect(try made.output == tool.run(["replay", file]).output)
+  }
+
+  @Test func replayIsToldWhatItCannotDo() throws {
+    let tool = try Tool()
+    #expect(try tool.run(["replay"]).status == 2)
+    #expect(try tool.run(["replay", "--random", "ioas:1"]).status == 2)
+    #expect(try tool.run(["replay", "--random", "nonsense:1:1"]).status == 2)
+    #expect(try tool.run(["replay", "/nowhere/at-all"]).status == 3)
+    let file = try tool.scratch.write("a.txt", "prog one\nopen zero\n")
+    #expect(try tool.run(["replay", file]).status == 3)
+  }
+
+  @Test(arguments: ["/dev/iommu", "model,/dev/iommu"])
+  func whereThereIsNoKernelThereIsOneMessage(_ target: String) throws {
+    guard access("/dev/iommu", F_OK) != 0 else { return }
+    let tool = try Tool()
+    let script = try tool.scratch.write("a.iofd", Script.pass)
+    let outcome = try tool.run(["run", "--target", target, script, script])
+    #expect(outcome.status == 4)
+    #expect(outcome.output == "")
+    #expect(outcome.errors.hasPrefix("iofd: cannot open /dev/iommu: ENOENT\n"))
+    #expect(try tool.run(["run", "--target", "/dev/null", script]).status == 2)
+    let file = try tool.scratch.write("a.txt", "prog one\nopen 0\n")
+    #expect(try tool.run(["replay", "--target", target, file]).status == 4)
+  }
+}

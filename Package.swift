@@ -59,8 +59,7 @@ let package = Package(
       swiftSettings: hot),
 
     // Below the waist: a real kernel.
-    .systemLibrary(name: "CSystemCalls"),
-    .target(name: "KernelTarget", dependencies: ["UAPI", "CSystemCalls"], swiftSettings: strict),
+    .target(name: "KernelTarget", dependencies: ["UAPI", "CLinux"], swiftSettings: strict),
 
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),

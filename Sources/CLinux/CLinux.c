@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What `iofd exec` needs of Linux and Swift cannot say: variadic calls, macros with arguments, and the few
+// What `iofd exec` and the kernel as a target need of Linux and Swift cannot say: variadic calls, macros with arguments, and the few
 // steps between fork and exec, where nothing but system calls may happen.
 #define _GNU_SOURCE
 #include "CLinux.h"
@@ -164,7 +164,14 @@ void iofd_notify_wake_here(int listener) {
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, (uint64_t)IOFD_FD_SYNC_WAKE_UP);
 }
 
-int iofd_memfd(const char *name) { return (int)syscall(__NR_memfd_create, name, 1u); }
+int iofd_ioctl(int fd, uint32_t request, uint64_t argument) {
+  return ioctl(fd, (unsigned long)request, (void *)(uintptr_t)argument);
+}
+
+int iofd_memfd(const char *name, int huge) {
+  // MFD_CLOEXEC, MFD_HUGETLB with the default size.
+  return (int)syscall(__NR_memfd_create, name, 1u | (huge ? 4u : 0u));
+}
 int iofd_pidfd_open(int pid) { return (int)syscall(__NR_pidfd_open, pid, 0u); }
 int iofd_pidfd_getfd(int pidfd, int fd) { return (int)syscall(__NR_pidfd_getfd, pidfd, fd, 0u); }
 int iofd_tgkill(int process, int thread, int signal) {

@@ -37,8 +37,8 @@ public struct AnsweredCall: Sendable {
     switch kind {
     case .open(let path): "open(\"\(path)\") -> \(outcome)"
     case .ioctl(let request, let argument, let sent, let received):
-      if let text = RequestText(request: request, head: sent), !sent.isEmpty {
-        text.line(sent, result.map { Int32(truncatingIfNeeded: $0) }, received)
+      if let structure = RequestStruct(request, head: sent), !sent.isEmpty {
+        RequestText(structure).line(sent, result.map { Int32(truncatingIfNeeded: $0) }, received)
       } else {
         "ioctl(0x\(String(request, radix: 16)), 0x\(String(argument, radix: 16))) -> \(outcome)"
       }

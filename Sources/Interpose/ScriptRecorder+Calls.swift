@@ -184,15 +184,12 @@ extension ScriptRecorder {
     _ call: AnsweredCall, _ request: UInt32, _ address: UInt64, _ sent: [UInt8],
     _ program: any ObservedProgram
   ) -> String {
-    if let text = RequestText(request: request, head: sent), isPlain(request, sent) {
-      let op = text.isOperation ? CommandTable.selftestOps.first { "TEST_\($0.name)" == text.name } : nil
-      var words = op.map { "selftest \($0.name)" } ?? "request \(text.name)"
-      for field in text.fields where field.direction != .output && field.name != "size" && field.name != "op"
-      {
+    if let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent) {
+      var words = structure.operation.map { "selftest \($0.name)" } ?? "request \(structure.name)"
+      for field in structure.fields where field.direction != .output && field.name != "size" {
+        if structure.operation != nil, field.name == "op" { continue }
         let value = Self.word(sent, field)
-        let isDescriptor =
-          if case .fileDescriptor = field.meaning { true } else { op?.id == .access && field.name == "id" }
-        if isDescriptor {
+        if case .fileDescriptor = field.meaning {
           words += " \(field.name)=\(descriptor(call, Int32(truncatingIfNeeded: value), program))"
         } else if value != 0 {
           words += " \(field.name)=\(Self.text(field, value))"
@@ -216,13 +213,12 @@ extension ScriptRecorder {
   }
 
   /// The struct has the size that its row has today, says so, and can be said by names.
-  private func isPlain(_ request: UInt32, _ sent: [UInt8]) -> Bool {
-    guard let row = CommandTable.row(request: request), row.family != .vfio || request != 0x3B70,
-      let size = row.sizes.last?.bytes, size == sent.count
+  private func isPlain(_ structure: RequestStruct, _ request: UInt32, _ sent: [UInt8]) -> Bool {
+    guard let row = CommandTable.row(request: request), row.sizes.last?.bytes == sent.count,
+      structure.count == sent.count, row.name != "VFIO_IOMMU_GET_INFO"
     else { return false }
     // A name that stands twice in a struct (its own, and one of an operation's union) says nothing.
-    let names = RequestText(request: request, head: sent)?.fields.map(\.name) ?? []
-    return Self.word(sent, 0, 4) == UInt64(size) && Set(names).count == names.count
+    return Set(structure.fields.map(\.name)).count == structure.fields.count
   }
 
   /// What a request answered, field by field; descriptors get names.
@@ -231,17 +227,18 @@ extension ScriptRecorder {
     _ program: any ObservedProgram
   ) -> String {
     let code = if case .success(let value) = call.result { value } else { Int64(0) }
-    guard let text = RequestText(request: request, head: sent), !sent.isEmpty else {
+    guard let structure = RequestStruct(request, head: sent), !sent.isEmpty else {
       return code == 0 ? "ok" : "ok, rc=\(code)"
     }
-    guard isPlain(request, sent) else { return "ok, bytes=\(Self.hexBytes(received))" }
+    guard isPlain(structure, request, sent) else { return "ok, bytes=\(Self.hexBytes(received))" }
     var parts = ["ok"]
-    if text.name == "TEST_DMABUF_GET" {
+    if structure.returnsDescriptor {
       parts.append("rc=\(bind(Int32(truncatingIfNeeded: code), call, process, program))")
     } else if code != 0 {
       parts.append("rc=\(code)")
     }
-    for field in text.fields where field.direction != .input && field.offset + field.size <= received.count {
+    for field in structure.fields
+    where field.direction != .input && field.offset + field.size <= received.count {
       let value = Self.word(received, field)
       if case .fileDescriptor = field.meaning {
         parts.append("\(field.name)=\(bind(Int32(truncatingIfNeeded: value), call, process, program))")

@@ -189,7 +189,7 @@ extension Supervisor {
 
   /// Gives the program a file with these bytes.
   private func give(_ bytes: [UInt8], _ call: Notification, _ flags: Int32) -> Answer {
-    let number = iofd_memfd("status")
+    let number = iofd_memfd("status", 0)
     guard number >= 0 else { return .goOn }
     let file = Descriptor(number)
     guard write(file.number, bytes, bytes.count) == bytes.count, lseek(file.number, 0, SEEK_SET) == 0 else {
@@ -275,7 +275,7 @@ extension Supervisor {
     if count == nil {
       var head: [UInt8] = [0, 0, 0, 0]
       guard iofd_vm_read(task.thread, argument, &head, 4) == 4 else { return [] }
-      count = RequestText.structLength(request: request, head: head)
+      count = RequestStruct(request, head: head)?.count
     }
     guard let count, count > 0 else { return [] }
     var bytes = [UInt8](repeating: 0, count: count)

@@ -76,7 +76,7 @@ public final class Supervisor: @unchecked Sendable {
 
   /// A machine for programs: its memory can be mapped by them, and pages of theirs are no neighbours.
   public static func machine(for kernel: Personality) -> Machine {
-    let file = iofd_memfd("iofd")
+    let file = iofd_memfd("iofd", 0)
     return Machine(
       Machine.Configuration(kernel: kernel, frameStride: 2, backing: file >= 0 ? file : nil))
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import CSystemCalls
+internal import CLinux
 internal import Glibc
 public import UAPI
 

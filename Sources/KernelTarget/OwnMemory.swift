@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import CSystemCalls
+internal import CLinux
 internal import Glibc
 internal import UAPI
 
@@ -133,9 +133,7 @@ final class OwnMemory: UserMemory, UserSpace {
   }
 
   func createMemFD(length: UInt64, huge: Bool) throws(Errno) -> Int32 {
-    let cloexec: UInt32 = 1
-    let hugeTLB: UInt32 = 4
-    let fd = iofd_memfd_create("iofd", cloexec | (huge ? hugeTLB : 0))
+    let fd = iofd_memfd("iofd", huge ? 1 : 0)
     guard fd >= 0 else { throw .last }
     made(fd)
     try truncate(fd, length: length)

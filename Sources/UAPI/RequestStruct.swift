@@ -9,31 +9,45 @@ public struct RequestStruct: Sendable {
   public let fields: [Field]
   /// Bytes that the caller says the struct has, at most a page; 0 for a request that takes none.
   public let count: Int
+  /// The operation, of a request of the selftest.
+  public let operation: SelftestOp?
+
   /// The result is a new descriptor.
-  public let returnsDescriptor: Bool
+  public var returnsDescriptor: Bool { operation?.name == "DMABUF_GET" }
 
   /// Nil for a request that the table does not have.
   public init?(_ request: UInt32, at argument: UInt64, in memory: any UserMemory) {
+    self.init(request) { memory.copyIn(argument, into: $0) }
+  }
+
+  /// A struct of which the first bytes are given; it takes 8 to know an operation.
+  public init?(_ request: UInt32, head: some Collection<UInt8>) {
+    self.init(request) { buffer in
+      let first = Array(head.prefix(buffer.count))
+      buffer.copyBytes(from: first)
+      return first.count
+    }
+  }
+
+  private init?(_ request: UInt32, read: (UnsafeMutableRawBufferPointer) -> Int) {
     guard let row = CommandTable.row(request: request) else { return nil }
     var head: (UInt32, UInt32) = (0, 0)
-    let known =
-      row.sizes.isEmpty
-      ? 0 : withUnsafeMutableBytes(of: &head) { memory.copyIn(argument, into: $0) }
+    let known = row.sizes.isEmpty ? 0 : withUnsafeMutableBytes(of: &head) { read($0) }
     count = known >= 4 ? min(Int(UInt32(littleEndian: head.0)), 4096) : 0
-    guard row.family == .selftest else {
+    let number = UInt32(littleEndian: head.1)
+    operation =
+      row.family == .selftest && known == 8
+      ? CommandTable.selftestOps.first { $0.number == number } : nil
+    guard let operation else {
       name = row.name
       fields = row.fields
-      returnsDescriptor = false
       return
     }
-    let number = UInt32(littleEndian: head.1)
-    let op = CommandTable.selftestOps.first { $0.number == number }
-    name = op.map { "TEST_\($0.name)" } ?? row.name
-    returnsDescriptor = op?.name == "DMABUF_GET"
-    let isAccess = if case .access? = op?.id { true } else { false }
+    name = "TEST_\(operation.name)"
+    let isAccess = if case .access = operation.id { true } else { false }
     // An access is named by its descriptor.
     let id = Field("id", Layout.Selftest.id, .input, isAccess ? .fileDescriptor : .objectID)
-    fields = row.fields.filter { $0.name != "id" } + [id] + (op?.fields ?? [])
+    fields = row.fields.map { $0.name == "id" ? id : $0 } + operation.fields
   }
 
   /// The fields that the caller's struct reaches.

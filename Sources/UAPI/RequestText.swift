@@ -22,25 +22,9 @@ public struct RequestText {
     self.isOperation = isOperation
   }
 
-  /// A request as it comes, given the first bytes of its struct, 8 at least for an operation to be known.
-  /// Nil for a request that is in no table.
-  public init?(request: UInt32, head: [UInt8]) {
-    guard let row = CommandTable.row(request: request) else { return nil }
-    if row.family == .selftest, head.count >= 8 {
-      let number = Self.word(head, 4, 4)
-      if let op = CommandTable.selftestOps.first(where: { UInt64($0.number) == number }) {
-        self.init(name: "TEST_\(op.name)", fields: row.fields + op.fields, isOperation: true)
-        return
-      }
-    }
-    self.init(name: row.name, fields: row.fields, isOperation: false)
-  }
-
-  /// How many bytes a request passes at its argument, at most 4096: what its own size says, or the size of the
-  /// struct of a request without one. `head` is its first 4 bytes.
-  public static func structLength(request: UInt32, head: [UInt8]) -> Int {
-    guard let row = CommandTable.row(request: request), !row.fields.isEmpty else { return 0 }
-    return min(Int(word(head, 0, 4)), 4096)
+  /// A request as it comes.
+  public init(_ structure: RequestStruct) {
+    self.init(name: structure.name, fields: structure.fields, isOperation: structure.operation != nil)
   }
 
   // MARK: Texts

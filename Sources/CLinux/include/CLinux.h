@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What `iofd exec` needs of Linux and Swift cannot say: variadic system calls, macros with arguments, and the few
+// What `iofd exec` and the kernel as a target need of Linux and Swift cannot say: variadic system calls, macros with arguments, and the few
 // steps between fork and exec, where nothing but system calls may happen. Each function is one such call, or a
 // few that belong together, and decides nothing.
 #ifndef IOFD_CLINUX_H
@@ -37,7 +37,10 @@ int iofd_notify_add(int listener, struct seccomp_notif_addfd *request);
 // Wakes the program on the processor of the thread that answers it. Older kernels lack it.
 void iofd_notify_wake_here(int listener);
 
-int iofd_memfd(const char *name);
+// A request whose argument is a number or a pointer.
+int iofd_ioctl(int fd, uint32_t request, uint64_t argument);
+// memfd_create; it closes with exec.
+int iofd_memfd(const char *name, int huge);
 int iofd_pidfd_open(int pid);
 int iofd_pidfd_getfd(int pidfd, int fd);
 int iofd_tgkill(int process, int thread, int signal);

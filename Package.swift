@@ -121,6 +121,9 @@ let package = Package(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),
     .testTarget(
+      name: "VTdTests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      swiftSettings: strict),
+    .testTarget(
       name: "ExamplesTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
       swiftSettings: strict),
   ]

@@ -55,11 +55,16 @@ public struct DeviceTLBInvalidation: Hashable, Sendable {
   public var pasid: UInt32?
   public var address: UInt64
   public var sizeLg2: UInt8
+  /// The range is to be forgotten for all PASIDs: the G bit of an invalidation with PASID.
+  public var allPASIDs: Bool
 
-  public init(source: UInt32, pasid: UInt32? = nil, address: UInt64, sizeLg2: UInt8) {
+  public init(
+    source: UInt32, pasid: UInt32? = nil, address: UInt64, sizeLg2: UInt8, allPASIDs: Bool = false
+  ) {
     self.source = source
     self.pasid = pasid
     self.address = address
     self.sizeLg2 = sizeLg2
+    self.allPASIDs = allPASIDs
   }
 }

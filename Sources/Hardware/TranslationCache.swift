@@ -44,11 +44,20 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
     return slot.entry
   }
 
-  public mutating func insert(_ entry: Entry, for address: UInt64, _ tag: Tag, salt: UInt64) {
+  /// Returns the entry of another page or tag that had to make room.
+  @discardableResult
+  public mutating func insert(_ entry: Entry, for address: UInt64, _ tag: Tag, salt: UInt64)
+    -> (address: UInt64, tag: Tag, entry: Entry)?
+  {
     let page = address >> 12
     let place = index(page, salt)
-    if slots[place] == nil { count += 1 }
+    let old = slots[place]
     slots[place] = Slot(page: page, tag: tag, entry: entry)
+    guard let old else {
+      count += 1
+      return nil
+    }
+    return old.page == page && old.tag == tag ? nil : (old.page << 12, old.tag, old.entry)
   }
 
   /// Forgets the entries for which `condition` holds, given the address of the 4 KiB piece; returns how many.

@@ -30,10 +30,12 @@ public struct Transaction: Hashable, Sendable {
   /// The device claims supervisor privilege.
   public var privileged: Bool
   public var kind: Kind
+  /// What it writes, where that matters: the lower 32 bits of a write that turns out to be an interrupt.
+  public var data: UInt32
 
   public init(
     source: UInt32, pasid: UInt32? = nil, address: UInt64, access: Access = .read, execute: Bool = false,
-    privileged: Bool = false, kind: Kind = .untranslated
+    privileged: Bool = false, kind: Kind = .untranslated, data: UInt32 = 0
   ) {
     self.source = source
     self.pasid = pasid
@@ -42,6 +44,7 @@ public struct Transaction: Hashable, Sendable {
     self.execute = execute
     self.privileged = privileged
     self.kind = kind
+    self.data = data
   }
 
   public var reads: Bool { access != .write }

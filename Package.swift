@@ -119,6 +119,12 @@ let package = Package(
     .testTarget(
       name: "AMDViTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
+    .testTarget(
+      name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],

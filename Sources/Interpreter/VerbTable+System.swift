@@ -86,8 +86,8 @@ extension VerbTable {
       if l.has("exec") { mode.insert(.execute) }
       l.body = .action(
         .mapFile(
-          file, offset: l.code("off") ?? .number(0), length: l.code("len") ?? .number(4096), address: l.code("at"),
-          mode: mode))
+          file, offset: l.code("off") ?? .number(0), length: l.code("len") ?? .number(4096),
+          address: l.code("at"), mode: mode))
     },
     Verb(
       "show", .local, operands: [.value("object", .any)],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Synchronization
+public import Synchronization
 public import UAPI
 
 // A foreign frame has a number, reference and pin counts like any other, and its bytes are elsewhere: in a page
@@ -55,6 +55,7 @@ extension PhysicalMemory {
     return body(UnsafeMutableRawBufferPointer(start: pointer(to: index) + offset, count: count))
   }
 
+  @inlinable
   @inline(__always)
   func isForeign(_ frame: Int) -> Bool { flags[frame].load(ordering: .relaxed) & Flag.foreign != 0 }
 

@@ -6,8 +6,9 @@ internal import Synchronization
 
 extension PhysicalMemory {
   /// Where an aligned word of `size` bytes lies, or nil outside of memory and in a foreign frame.
+  @inlinable
   @inline(__always)
-  private func place(_ address: PhysAddr, _ size: UInt64) -> UnsafeMutableRawPointer? {
+  func place(_ address: PhysAddr, _ size: UInt64) -> UnsafeMutableRawPointer? {
     let frame = address.raw >> Page.shift
     guard address.raw & (size - 1) == 0, frame < UInt64(frameCount), !isForeign(Int(frame)) else {
       return nil
@@ -16,16 +17,18 @@ extension PhysicalMemory {
   }
 
   /// The word at `address`, a multiple of its size.
+  @inlinable
   @inline(__always)
-  private func load<Word: FixedWidthInteger>(_: Word.Type, _ address: PhysAddr) -> Word? {
+  func load<Word: FixedWidthInteger>(_: Word.Type, _ address: PhysAddr) -> Word? {
     if let place = place(address, UInt64(MemoryLayout<Word>.size)) {
       return Word(littleEndian: place.load(as: Word.self))
     }
     return loadElsewhere(address)
   }
 
+  @usableFromInline
   @inline(never)
-  private func loadElsewhere<Word: FixedWidthInteger>(_ address: PhysAddr) -> Word? {
+  func loadElsewhere<Word: FixedWidthInteger>(_ address: PhysAddr) -> Word? {
     guard address.raw & UInt64(MemoryLayout<Word>.size - 1) == 0 else { return nil }
     var word: Word = 0
     let done = withUnsafeMutableBytes(of: &word) { read(address, into: $0) }
@@ -44,9 +47,11 @@ extension PhysicalMemory {
   }
 
   /// The 64-bit word at `address`, a multiple of 8.
+  @inlinable
   public func load64(at address: PhysAddr) -> UInt64? { load(UInt64.self, address) }
 
   /// The 32-bit word at `address`, a multiple of 4.
+  @inlinable
   public func load32(at address: PhysAddr) -> UInt32? { load(UInt32.self, address) }
 
   /// Stores a 64-bit word at `address`, a multiple of 8. False where there is no memory.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
 internal import Seams
-internal import Synchronization
+public import Synchronization
 public import UAPI
 
 // The machine's physical memory is one reserved, sparse host mapping:
@@ -31,9 +31,9 @@ public final class PhysicalMemory: @unchecked Sendable {
 
   private let reservation: UnsafeMutableRawPointer?
   private let reservationSize: Int
-  let base: UnsafeMutableRawPointer
-  let words: UnsafeMutablePointer<Atomic<UInt64>>
-  let flags: UnsafeMutablePointer<Atomic<UInt8>>
+  @usableFromInline let base: UnsafeMutableRawPointer
+  @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
+  @usableFromInline let flags: UnsafeMutablePointer<Atomic<UInt8>>
 
   /// Who brings foreign frames; set once, before the first of them.
   public nonisolated(unsafe) weak var foreign: (any ForeignBytes)?
@@ -47,13 +47,14 @@ public final class PhysicalMemory: @unchecked Sendable {
   private var nextFrame = 1
   private var highestFrame = 0
 
+  @usableFromInline
   enum Flag {
-    static let dirty: UInt8 = 1
-    static let compound: UInt8 = 2
+    @inlinable static var dirty: UInt8 { 1 }
+    @inlinable static var compound: UInt8 { 2 }
     /// Free, and has bytes of its last use.
-    static let stale: UInt8 = 4
+    @inlinable static var stale: UInt8 { 4 }
     /// Its bytes are elsewhere, see `ForeignBytes`.
-    static let foreign: UInt8 = 8
+    @inlinable static var foreign: UInt8 { 8 }
   }
 
   /// - Parameters:

@@ -117,6 +117,9 @@ let package = Package(
     .testTarget(
       name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Golden"], swiftSettings: strict),
+    .testTarget(
+      name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],

@@ -125,6 +125,9 @@ let package = Package(
     .testTarget(
       name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
+    .testTarget(
+      name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],

@@ -22,7 +22,7 @@ extension ScriptRecorder {
       process.files.insert(call.file)
       fileInUse = call.file
     case .ioctl(let request, let address, let sent, let received):
-      guard let name = names[call.file] else { return }
+      guard let name = usable(call.file, process) else { return }
       if fileInUse != call.file {
         line("on $\(name)")
         fileInUse = call.file
@@ -31,14 +31,14 @@ extension ScriptRecorder {
         statement(call, request, address, sent, program) + "  -> "
           + (errno(call) ?? outcome(call, process, request, sent, received, program)))
     case .read(_, let count):
-      guard let name = names[call.file] else { return }
+      guard let name = usable(call.file, process) else { return }
       let data = call.memory.flatMap { event -> [UInt8] in
         if case .wrote(_, let bytes) = event { bytes } else { [] }
       }
       line("read $\(name) len=\(count)  -> " + (errno(call) ?? "ok, data=\(Self.literal(data))"))
       return
     case .write:
-      guard let name = names[call.file] else { return }
+      guard let name = usable(call.file, process) else { return }
       let data = call.memory.flatMap { event -> [UInt8] in
         if case .read(_, let bytes) = event { bytes } else { [] }
       }
@@ -46,7 +46,7 @@ extension ScriptRecorder {
       line("write $\(name) \(Self.literal(data))  -> " + (errno(call) ?? "ok, count=\(count)"))
       return
     case .mmap(let length, let offset, let mode):
-      guard let name = names[call.file] else { return }
+      guard let name = usable(call.file, process) else { return }
       var words = "mem map $\(name) off=\(Self.hex(offset)) len=\(Self.hex(length))"
       if case .success(let address) = call.result { words += " at=\(Self.hex(UInt64(bitPattern: address)))" }
       if !mode.contains(.shared) { words += " private" }
@@ -63,6 +63,14 @@ extension ScriptRecorder {
 
   private func errno(_ call: AnsweredCall) -> String? {
     if case .failure(let errno) = call.result { errno.name } else { nil }
+  }
+
+  /// The name of a file that the script's process has, too. Processes may share a table of descriptors, or send one
+  /// to another; the script's cannot.
+  private func usable(_ file: UInt64, _ process: Process) -> String? {
+    if process.files.contains(file) { return names[file] }
+    line("# process \(process.number) used \(names[file] ?? "a file") of another, which is left out here")
+    return nil
   }
 
   private func name(_ file: UInt64) -> String {
@@ -186,8 +194,9 @@ extension ScriptRecorder {
   ) -> String {
     if let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent) {
       var words = structure.operation.map { "selftest \($0.name)" } ?? "request \(structure.name)"
-      for field in structure.fields where field.direction != .output && field.name != "size" {
-        if structure.operation != nil, field.name == "op" { continue }
+      for field in structure.fields where field.direction != .output {
+        // The size is the row's, and an operation has its name.
+        if field.offset == 0 && field.name == "size" || structure.operation != nil && field.name == "op" { continue }
         let value = Self.word(sent, field)
         if case .fileDescriptor = field.meaning {
           words += " \(field.name)=\(descriptor(call, Int32(truncatingIfNeeded: value), program))"

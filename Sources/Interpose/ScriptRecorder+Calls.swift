@@ -196,7 +196,9 @@ extension ScriptRecorder {
       var words = structure.operation.map { "selftest \($0.name)" } ?? "request \(structure.name)"
       for field in structure.fields where field.direction != .output {
         // The size is the row's, and an operation has its name.
-        if field.offset == 0 && field.name == "size" || structure.operation != nil && field.name == "op" { continue }
+        if field.offset == 0 && field.name == "size" || structure.operation != nil && field.name == "op" {
+          continue
+        }
         let value = Self.word(sent, field)
         if case .fileDescriptor = field.meaning {
           words += " \(field.name)=\(descriptor(call, Int32(truncatingIfNeeded: value), program))"

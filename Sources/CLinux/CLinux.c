@@ -234,6 +234,38 @@ int iofd_capabilities(int thread, uint64_t *effective) {
   return 0;
 }
 
+int iofd_query_mapping(int maps, uint64_t address, struct iofd_mapping *mapping) {
+  // struct procmap_query of linux/fs.h, which the headers here may not have.
+  struct {
+    uint64_t size, query_flags, query_address, start, end, flags, page_size, offset, inode;
+    uint32_t major, minor, name_size, build_id_size;
+    uint64_t name_address, build_id_address;
+  } query = {
+      .size = sizeof query,
+      .query_flags = 0x10,
+      .query_address = address,
+      .name_size = sizeof mapping->name,
+      .name_address = (uint64_t)(uintptr_t)mapping->name};
+  mapping->name[0] = 0;
+  if (ioctl(maps, _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, sizeof query), &query) != 0) {
+    if (errno != ENAMETOOLONG) return errno;
+    // Only its beginning is ever looked at, and names that long begin with none of what is looked for.
+    query.name_size = 0;
+    query.name_address = 0;
+    mapping->name[0] = 0;
+    if (ioctl(maps, _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, sizeof query), &query) != 0) return errno;
+  }
+  mapping->start = query.start;
+  mapping->end = query.end;
+  mapping->flags = query.flags;
+  mapping->page_size = query.page_size;
+  mapping->offset = query.offset;
+  mapping->inode = query.inode;
+  mapping->major = query.major;
+  mapping->minor = query.minor;
+  return 0;
+}
+
 // tmpfs and hugetlbfs: what memfd_pin_folios accepts.
 int iofd_is_memory_file(int fd) {
   struct statfs system;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import CLinux
+internal import Glibc
 
 /// One mapping of a real process: a line of `/proc/PID/maps`, which proc(5) describes.
 public struct MappedArea: Sendable {
@@ -14,7 +16,7 @@ public struct MappedArea: Sendable {
   var file: FileIdentity?
   public var path: String
 
-  public var isHuge: Bool { path.hasPrefix("/anon_hugepage") || path.hasPrefix("/dev/hugepages/") }
+  public var isHuge: Bool
   /// A mapping that the kernel itself made, or that is memory of a device: `[vvar]`, `/dev/mem`.
   var isSpecial: Bool {
     path.hasPrefix("[v")
@@ -39,12 +41,29 @@ public struct MappedArea: Sendable {
     writable = permissions[1] == UInt8(ascii: "w")
     shared = permissions[3] == UInt8(ascii: "s")
     self.offset = offset
-    // How `stat` encodes a device number: 12 bits of major between 8 and 24 bits of minor.
-    let device = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
-    file = inode == 0 ? nil : FileIdentity(device: device, inode: inode)
+    file = Self.identity(major, minor, inode)
     path =
       fields.count > 5
       ? String(decoding: fields[5].drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : ""
+    isHuge = path.hasPrefix("/anon_hugepage") || path.hasPrefix("/dev/hugepages/")
+  }
+
+  private init(_ mapping: borrowing iofd_mapping) {
+    start = mapping.start
+    end = mapping.end
+    readable = mapping.flags & 1 != 0
+    writable = mapping.flags & 2 != 0
+    shared = mapping.flags & 8 != 0
+    offset = mapping.offset
+    file = Self.identity(UInt64(mapping.major), UInt64(mapping.minor), mapping.inode)
+    path = withUnsafeBytes(of: mapping.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    isHuge = mapping.page_size == 2 << 20
+  }
+
+  /// A device number as `stat` encodes it: 12 bits of major between 8 and 24 bits of minor.
+  private static func identity(_ major: UInt64, _ minor: UInt64, _ inode: UInt64) -> FileIdentity? {
+    let device = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
+    return inode == 0 ? nil : FileIdentity(device: device, inode: inode)
   }
 
   private static func hex(_ digits: ArraySlice<UInt8>) -> UInt64? {
@@ -58,6 +77,25 @@ public struct MappedArea: Sendable {
       }
     }
     return value
+  }
+
+  /// The areas that meet `first...last`, ascending, of the memory whose `/proc/PID/maps` is open. The kernel is asked
+  /// for one after the other; nil before Linux 6.11, which cannot be asked.
+  static func areas(in maps: Descriptor, meeting first: UInt64, _ last: UInt64) -> [MappedArea]? {
+    var areas: [MappedArea] = []
+    var mapping = iofd_mapping()
+    var place = first
+    while true {
+      switch iofd_query_mapping(maps.number, place, &mapping) {
+      case 0: break
+      case ENOENT, ESRCH: return areas
+      default: return nil
+      }
+      if mapping.start > last { return areas }
+      areas.append(MappedArea(mapping))
+      if mapping.end > last || mapping.end <= place { return areas }
+      place = mapping.end
+    }
   }
 
   /// The areas of a process that meet `first...last`, ascending.

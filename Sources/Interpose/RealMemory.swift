@@ -20,6 +20,8 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
   let process: Int32
   let counters = MemoryCounters()
   private let descriptor: Descriptor
+  /// `/proc/PID/maps`, which is tied to this memory, too.
+  private let maps: Descriptor
   private let frames: ForeignFrames
   private let objects: SharedObjects
   /// Who is told what requests read and write; only while requests run one by one.
@@ -27,7 +29,10 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
 
   /// - Returns: nil when the process is gone, or may not be looked at.
   init?(of process: Int32, _ frames: ForeignFrames, _ objects: SharedObjects, _ journal: any MemoryJournal) {
-    guard let descriptor = Descriptor(opening: "/proc/\(process)/mem", O_RDWR) else { return nil }
+    guard let descriptor = Descriptor(opening: "/proc/\(process)/mem", O_RDWR),
+      let maps = Descriptor(opening: "/proc/\(process)/maps", O_RDONLY)
+    else { return nil }
+    self.maps = maps
     self.process = process
     self.descriptor = descriptor
     self.frames = frames
@@ -70,6 +75,11 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
 
   // MARK: Pages
 
+  /// The mappings that meet `first...last`, ascending.
+  func areas(_ first: UInt64, _ last: UInt64) -> [MappedArea] {
+    MappedArea.areas(in: maps, meeting: first, last) ?? MappedArea.areas(of: process, meeting: first, last)
+  }
+
   func pin(_ address: UInt64, writing: Bool, into buffer: UnsafeMutableBufferPointer<FrameNumber>)
     throws(Errno)
     -> Int
@@ -77,7 +87,7 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
     guard isAlive else { throw .EFAULT("the process is gone", address) }
     guard !buffer.isEmpty else { return 0 }
     let (last, overflow) = address.addingReportingOverflow(UInt64(buffer.count) << Page.shift - 1)
-    var areas = MappedArea.areas(of: process, meeting: address, overflow ? .max : last)[...]
+    var areas = areas(address, overflow ? .max : last)[...]
     if journal.isOn { journal.pins(self, Array(areas), address, last) }
     var done = 0
     var place = address
@@ -121,7 +131,7 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
   }
 
   func frame(at address: UInt64, writing: Bool) -> FrameNumber? {
-    guard let area = MappedArea.areas(of: process, meeting: address, address).first,
+    guard let area = areas(address, address).first,
       writing ? area.writable : area.readable, reachable(area, address, 1) == 1
     else { return nil }
     if journal.isOn { journal.pins(self, [area], address, address) }
@@ -144,7 +154,7 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
 
   /// Where an object's byte is mapped here, if it is.
   func address(of identity: FileIdentity, offset: UInt64) -> UInt64? {
-    for area in MappedArea.areas(of: process, meeting: 0, .max)
+    for area in areas(0, .max)
     where area.shared && area.file == identity && area.offset <= offset {
       if offset - area.offset < area.end - area.start { return area.start + (offset - area.offset) }
     }

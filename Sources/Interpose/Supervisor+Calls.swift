@@ -465,7 +465,7 @@ extension Supervisor: ObservedProgram {
   public func size(of object: FileIdentity) -> UInt64? { processes.objects.size(of: object) }
 
   public func areas(of process: Int32, _ first: UInt64, _ last: UInt64) -> [MappedArea] {
-    MappedArea.areas(of: process, meeting: first, last)
+    processes.known(process)?.memory.areas(first, last) ?? MappedArea.areas(of: process, meeting: first, last)
   }
 
   public func isAlive(_ process: Int32) -> Bool { processes.known(process) != nil }

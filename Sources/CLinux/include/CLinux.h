@@ -63,6 +63,15 @@ ptrdiff_t iofd_vm_write(int pid, uint64_t address, const void *buffer, size_t co
 // could not.
 size_t iofd_vm_probe(int pid, uint64_t address, size_t count);
 
+// The first mapping that ends above an address, of the memory whose /proc/PID/maps is open: 0, ENOENT when there is
+// none, ENOTTY before Linux 6.11. Flags are 1 readable, 2 writable, 8 shared; the name ends with a zero byte.
+struct iofd_mapping {
+  uint64_t start, end, flags, page_size, offset, inode;
+  uint32_t major, minor;
+  char name[256];
+};
+int iofd_query_mapping(int maps, uint64_t address, struct iofd_mapping *mapping);
+
 // tmpfs and hugetlbfs: what memfd_pin_folios accepts.
 int iofd_is_memory_file(int fd);
 int iofd_is_huge_file(int fd);

@@ -44,6 +44,8 @@ let package = Package(
     .target(name: "Memory", dependencies: ["UAPI", "Seams"], swiftSettings: hot),
     .target(name: "HardwareSpecs", swiftSettings: hot),
     .target(
+      name: "PageTables", dependencies: ["UAPI", "Seams", "Memory", "HardwareSpecs"], swiftSettings: hot),
+    .target(
       name: "Hardware", dependencies: ["UAPI", "Bench", "Seams", "Memory", "HardwareSpecs"],
       swiftSettings: hot),
     .target(name: "IOMMU", dependencies: ["UAPI", "Seams", "Memory"], swiftSettings: hot),
@@ -129,6 +131,9 @@ let package = Package(
       name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
+    .testTarget(
+      name: "PageTablesTests", dependencies: ["PageTables", "Memory", "Seams", "UAPI"],
+      swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),

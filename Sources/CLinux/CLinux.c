@@ -44,6 +44,17 @@
 
 uint32_t iofd_exec_arch(void) { return IOFD_EXEC_ARCH; }
 
+// RLIMIT_NOFILE as it was before it was raised; no soft limit is above its hard one.
+static struct rlimit iofd_open_files_before = {1, 0};
+
+void iofd_raise_open_files_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (iofd_open_files_before.rlim_cur > iofd_open_files_before.rlim_max) iofd_open_files_before = limit;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Sends `report` and, unless it is negative, the descriptor `fd`.
 static int iofd_send_report(int socket, struct iofd_spawned report, int fd) {
   struct iovec piece = {&report, sizeof report};
@@ -101,14 +112,13 @@ struct iofd_spawned iofd_spawn(
   if (pid == 0) {
     struct iofd_spawned report = {getpid(), -1, IOFD_SPAWN_PRIVILEGES, 0};
     struct sock_fprog program = {count, (struct sock_filter *)filter};
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    // What the tool has changed for itself. The rest, and what is blocked, is the starter's choice: nohup(1).
     signal(SIGINT, SIG_DFL);
-    signal(SIGQUIT, SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
+    if (iofd_open_files_before.rlim_cur <= iofd_open_files_before.rlim_max)
+      setrlimit(RLIMIT_NOFILE, &iofd_open_files_before);
     int listener = -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
       report.stage = IOFD_SPAWN_FILTER;
@@ -166,6 +176,11 @@ void iofd_notify_wake_here(int listener) {
 
 int iofd_ioctl(int fd, uint32_t request, uint64_t argument) {
   return ioctl(fd, (unsigned long)request, (void *)(uintptr_t)argument);
+}
+
+void iofd_fill_standard_descriptors(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 int iofd_memfd(const char *name, int huge) {
@@ -305,7 +320,7 @@ void iofd_registers_set_result(struct iofd_registers *registers, int64_t result)
 
 int iofd_remote_call(
     int thread, uint64_t instruction, const struct iofd_registers *registers, const uint64_t call[7], int64_t *result,
-    int *signal) {
+    int *signal, int *end) {
   struct user_regs_struct now;
   memcpy(&now, registers->words, sizeof now);
   now.rip = instruction;
@@ -322,7 +337,10 @@ int iofd_remote_call(
   for (int stops = 0; stops < 2;) {
     int status;
     if (ptrace(PTRACE_SYSCALL, thread, NULL, NULL) != 0 || iofd_wait(thread, &status) != thread) return -1;
-    if (!WIFSTOPPED(status)) return -1;
+    if (!WIFSTOPPED(status)) {
+      *end = status;
+      return -1;
+    }
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
       stops++;
     } else if (status >> 16 == 0) {
@@ -339,7 +357,7 @@ int iofd_registers_set(int thread, const struct iofd_registers *registers) { ret
 void iofd_registers_set_result(struct iofd_registers *registers, int64_t result) {}
 int iofd_remote_call(
     int thread, uint64_t instruction, const struct iofd_registers *registers, const uint64_t call[7], int64_t *result,
-    int *signal) {
+    int *signal, int *end) {
   return -1;
 }
 #endif

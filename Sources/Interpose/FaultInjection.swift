@@ -155,7 +155,10 @@ final class FailNthFile: OpenFile, @unchecked Sendable {
     var text = String(decoding: bytes, as: UTF8.self)
     if text.hasSuffix("\n") { text.removeLast() }
     if text.hasPrefix("+") { text.removeFirst() }
-    guard text.first?.isHexDigit == true else { return nil }
+    // A second sign, or one behind 0x, is none to Swift's reading alone.
+    guard let first = text.first, first.isHexDigit,
+      text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+    else { return nil }
     if text.lowercased().hasPrefix("0x") { return UInt32(text.dropFirst(2), radix: 16) }
     if text.hasPrefix("0"), text.utf8.count > 1 { return UInt32(text, radix: 8) }
     return UInt32(text)

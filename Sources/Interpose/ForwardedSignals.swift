@@ -7,15 +7,16 @@ internal import Synchronization
 struct ForwardedSignals {
   private static let program = Atomic<Int32>(0)
   private static let ignored = [SIGINT, SIGQUIT, SIGPIPE]
-  private static let passedOn = [SIGTERM, SIGHUP, SIGUSR1]
-  /// Takes a thread out of a call that waits.
-  static let wakeUp = SIGUSR2
+  private static let passedOn = [SIGTERM, SIGHUP, SIGUSR1, SIGUSR2]
+  /// Takes a thread out of a call that waits: the first signal that nobody has a name for.
+  static let wakeUp = __libc_current_sigrtmin()
 
   private var former: [(Int32, sigaction)] = []
 
   init(to pid: Int32) {
     Self.program.store(pid, ordering: .relaxed)
     for signal in Self.ignored { set(signal, SIG_IGN) }
+    Self.unblock(Self.passedOn)
     for signal in Self.passedOn {
       set(signal) { number in kill(ForwardedSignals.program.load(ordering: .relaxed), number) }
     }
@@ -29,11 +30,19 @@ struct ForwardedSignals {
     former.append((signal, before))
   }
 
-  /// From now on `wakeUp` does nothing but interrupt.
-  static func prepareWakeUps() {
+  /// From now on `wakeUp` does nothing but interrupt the calling thread, whatever the starter has blocked.
+  static func acceptWakeUps() {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in }
     sigaction(wakeUp, &action, nil)
+    unblock([wakeUp])
+  }
+
+  private static func unblock(_ signals: [Int32]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   func restore() {

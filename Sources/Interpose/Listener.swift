@@ -52,7 +52,7 @@ final class Listener: Sendable {
     case failure(Errno)
     /// The kernel carries it out, as if nobody had looked.
     case goOn
-    /// It has been answered already, by giving it a descriptor.
+    /// It has been answered already.
     case answered
   }
 
@@ -73,10 +73,7 @@ final class Listener: Sendable {
   ///
   /// - Throws: EMFILE where the program may have no more, or what else the kernel says; EBADF when the call does
   ///   not wait any more.
-  func add(_ file: Descriptor, to id: UInt64, at number: Int32?, closesOnExec: Bool, answering: Bool)
-    throws(Errno)
-    -> Int32
-  {
+  func add(_ file: Descriptor, to id: UInt64, at number: Int32?, closesOnExec: Bool) throws(Errno) -> Int32 {
     var request = seccomp_notif_addfd()
     request.id = id
     request.srcfd = UInt32(bitPattern: file.number)
@@ -85,10 +82,13 @@ final class Listener: Sendable {
       request.newfd = UInt32(bitPattern: number)
       request.flags |= UInt32(SECCOMP_ADDFD_FLAG_SETFD)
     }
-    if answering { request.flags |= UInt32(SECCOMP_ADDFD_FLAG_SEND) }
     let result = iofd_notify_add(self.number, &request)
     guard result >= 0 else {
       let code = Glibc.errno
+      // A number that is wanted, and beyond RLIMIT_NOFILE.
+      if code == Glibc.EBADF, number != nil {
+        throw .EMFILE("the program may have no descriptor of this number")
+      }
       throw Errno(code: code == Glibc.ENOENT ? Glibc.EBADF : code)("the program takes no descriptor")
     }
     return result

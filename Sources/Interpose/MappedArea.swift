@@ -24,27 +24,25 @@ public struct MappedArea: Sendable {
         && !path.hasPrefix("/dev/hugepages/")
   }
 
-  /// Reads a line; nil for what is none.
+  /// Reads a line; nil for what is none. Where the kernel cannot be asked, maps are read for every page that is
+  /// looked at, so this allocates nothing but the path.
   init?(_ line: ArraySlice<UInt8>) {
-    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
-    guard fields.count >= 5, let dash = fields[0].firstIndex(of: UInt8(ascii: "-")),
-      let start = Self.hex(fields[0][..<dash]), let end = Self.hex(fields[0][(dash + 1)...]),
-      fields[1].count >= 4, let offset = Self.hex(fields[2]),
-      let colon = fields[3].firstIndex(of: UInt8(ascii: ":")),
-      let major = Self.hex(fields[3][..<colon]), let minor = Self.hex(fields[3][(colon + 1)...]),
-      let inode = UInt64(String(decoding: fields[4], as: UTF8.self))
+    var rest = line
+    guard let start = Self.hex(&rest, until: "-"), let end = Self.hex(&rest, until: " ") else { return nil }
+    let permissions = Self.word(&rest)
+    guard permissions.count >= 4, let offset = Self.hex(&rest, until: " "),
+      let major = Self.hex(&rest, until: ":"), let minor = Self.hex(&rest, until: " "),
+      let inode = Self.decimal(Self.word(&rest))
     else { return nil }
     self.start = start
     self.end = end
-    let permissions = Array(fields[1])
-    readable = permissions[0] == UInt8(ascii: "r")
-    writable = permissions[1] == UInt8(ascii: "w")
-    shared = permissions[3] == UInt8(ascii: "s")
+    let first = permissions.startIndex
+    readable = permissions[first] == UInt8(ascii: "r")
+    writable = permissions[first + 1] == UInt8(ascii: "w")
+    shared = permissions[first + 3] == UInt8(ascii: "s")
     self.offset = offset
     file = Self.identity(major, minor, inode)
-    path =
-      fields.count > 5
-      ? String(decoding: fields[5].drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : ""
+    path = String(decoding: rest.drop { $0 == UInt8(ascii: " ") }, as: UTF8.self)
     isHuge = path.hasPrefix("/anon_hugepage") || path.hasPrefix("/dev/hugepages/")
   }
 
@@ -66,17 +64,46 @@ public struct MappedArea: Sendable {
     return inode == 0 ? nil : FileIdentity(device: device, inode: inode)
   }
 
-  private static func hex(_ digits: ArraySlice<UInt8>) -> UInt64? {
-    guard !digits.isEmpty, digits.count <= 16 else { return nil }
+  /// Takes the next word and the space behind it.
+  private static func word(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    let end = rest.firstIndex(of: UInt8(ascii: " ")) ?? rest.endIndex
+    defer { rest = rest[min(end + 1, rest.endIndex)...] }
+    return rest[..<end]
+  }
+
+  /// Takes hexadecimal digits and the character behind them; nil for anything else.
+  private static func hex(_ rest: inout ArraySlice<UInt8>, until stop: Unicode.Scalar) -> UInt64? {
     var value: UInt64 = 0
-    for digit in digits {
+    var place = rest.startIndex
+    while place < rest.endIndex, rest[place] != UInt8(ascii: stop) {
+      let digit = rest[place]
+      guard value >> 60 == 0 else { return nil }
       switch digit {
       case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - UInt8(ascii: "0"))
       case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
       default: return nil
       }
+      place += 1
+    }
+    guard place > rest.startIndex, place < rest.endIndex else { return nil }
+    rest = rest[(place + 1)...]
+    return value
+  }
+
+  private static func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+    guard !digits.isEmpty, digits.count <= 19 else { return nil }
+    var value: UInt64 = 0
+    for digit in digits {
+      guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+      value = value * 10 + UInt64(digit - UInt8(ascii: "0"))
     }
     return value
+  }
+
+  private static func endsBefore(_ line: ArraySlice<UInt8>, _ address: UInt64) -> Bool {
+    var rest = line
+    guard hex(&rest, until: "-") != nil, let end = hex(&rest, until: " ") else { return true }
+    return end <= address
   }
 
   /// The areas that meet `first...last`, ascending, of the memory whose `/proc/PID/maps` is open. The kernel is asked
@@ -102,10 +129,14 @@ public struct MappedArea: Sendable {
   static func areas(of process: Int32, meeting first: UInt64, _ last: UInt64) -> [MappedArea] {
     guard let bytes = readSmallFile("/proc/\(process)/maps") else { return [] }
     var areas: [MappedArea] = []
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let area = MappedArea(line) else { continue }
+    var rest = bytes[...]
+    while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
+      let line = rest[..<newline]
+      rest = rest[(newline + 1)...]
+      // Most areas lie before: the end alone says so.
+      guard !Self.endsBefore(line, first), let area = MappedArea(line) else { continue }
       if area.start > last { break }
-      if area.end > first { areas.append(area) }
+      areas.append(area)
     }
     return areas
   }

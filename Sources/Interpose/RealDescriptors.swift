@@ -38,13 +38,14 @@ final class RealDescriptors: DescriptorTable, @unchecked Sendable {
   }
 
   func install(_ file: OpenFile) throws(Errno) -> Int32 {
-    try install(file, closesOnExec: true, answering: false)
+    try install(file, closesOnExec: true)
   }
 
-  /// - Parameters:
-  ///   - closesOnExec: O_CLOEXEC; iommufd's own files have it.
-  ///   - answering: the descriptor is the call's result, and this answers it.
-  func install(_ file: OpenFile, closesOnExec: Bool, answering: Bool) throws(Errno) -> Int32 {
+  /// The program's end is closed here when this returns, before the call is answered: a program that closes its
+  /// descriptor at once has released the file.
+  ///
+  /// - Parameter closesOnExec: O_CLOEXEC; iommufd's own files have it.
+  func install(_ file: OpenFile, closesOnExec: Bool) throws(Errno) -> Int32 {
     let theirs = try world.sockets.make(for: file)
     var number: Int32?
     if file.movesBytes {
@@ -54,8 +55,7 @@ final class RealDescriptors: DescriptorTable, @unchecked Sendable {
       number = free
     }
     do throws(Errno) {
-      return try listener.add(
-        theirs, to: request, at: number, closesOnExec: closesOnExec, answering: answering)
+      return try listener.add(theirs, to: request, at: number, closesOnExec: closesOnExec)
     } catch {
       // The socket closes with `theirs`, and releases the file like any other.
       file.retainFile()

@@ -3,6 +3,7 @@ internal import CLinux
 internal import Glibc
 internal import Memory
 internal import Seams
+internal import Synchronization
 internal import UAPI
 
 /// The memory of a real process, read and written where it lives: `struct mm_struct`.
@@ -27,13 +28,21 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
   /// Who is told what requests read and write; only while requests run one by one.
   let journal: any MemoryJournal
 
+  /// The thread that the memory is asked of: the first one, or another when that has ended and the process lives on.
+  private let thread: Atomic<Int32>
+
+  /// - Parameter thread: one that lives, of that process.
   /// - Returns: nil when the process is gone, or may not be looked at.
-  init?(of process: Int32, _ frames: ForeignFrames, _ objects: SharedObjects, _ journal: any MemoryJournal) {
-    guard let descriptor = Descriptor(opening: "/proc/\(process)/mem", O_RDWR),
-      let maps = Descriptor(opening: "/proc/\(process)/maps", O_RDONLY)
+  init?(
+    of process: Int32, thread: Int32, _ frames: ForeignFrames, _ objects: SharedObjects,
+    _ journal: any MemoryJournal
+  ) {
+    guard let descriptor = Descriptor(opening: "/proc/\(thread)/mem", O_RDWR),
+      let maps = Descriptor(opening: "/proc/\(thread)/maps", O_RDONLY)
     else { return nil }
     self.maps = maps
     self.process = process
+    self.thread = Atomic(process)
     self.descriptor = descriptor
     self.frames = frames
     self.objects = objects
@@ -46,18 +55,42 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
     return pread(descriptor.number, &byte, 1, 0) != 0
   }
 
+  /// Runs `body` with a thread that has the memory still. It tells -1 and leaves ESRCH where there is none.
+  private func asking(_ body: (Int32) -> Int) -> Int {
+    let done = body(thread.load(ordering: .relaxed))
+    guard done < 0, errno == ESRCH, isAlive, let other = ProcessStatus.living(of: process) else {
+      return done
+    }
+    thread.store(other, ordering: .relaxed)
+    return body(other)
+  }
+
+  private func areasAsText(_ first: UInt64, _ last: UInt64) -> [MappedArea] {
+    var areas: [MappedArea] = []
+    _ = asking { thread in
+      areas = MappedArea.areas(of: thread, meeting: first, last)
+      // A process has mappings; a thread that has ended has none.
+      if areas.isEmpty, MappedArea.areas(of: thread, meeting: 0, .max).isEmpty {
+        errno = ESRCH
+        return -1
+      }
+      return 0
+    }
+    return areas
+  }
+
   // MARK: Copies
 
   func copyIn(_ address: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
     guard !buffer.isEmpty else { return 0 }
-    let done = max(0, iofd_vm_read(process, address, buffer.baseAddress, buffer.count))
+    let done = max(0, asking { iofd_vm_read($0, address, buffer.baseAddress, buffer.count) })
     if journal.isOn { journal.read(self, address, UnsafeRawBufferPointer(rebasing: buffer[..<done])) }
     return done
   }
 
   func copyOut(_ address: UInt64, from bytes: UnsafeRawBufferPointer) -> Int {
     guard !bytes.isEmpty else { return 0 }
-    let done = max(0, iofd_vm_write(process, address, bytes.baseAddress, bytes.count))
+    let done = max(0, asking { iofd_vm_write($0, address, bytes.baseAddress, bytes.count) })
     if journal.isOn { journal.wrote(self, address, UnsafeRawBufferPointer(rebasing: bytes[..<done])) }
     return done
   }
@@ -77,7 +110,7 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
 
   /// The mappings that meet `first...last`, ascending.
   func areas(_ first: UInt64, _ last: UInt64) -> [MappedArea] {
-    MappedArea.areas(in: maps, meeting: first, last) ?? MappedArea.areas(of: process, meeting: first, last)
+    MappedArea.areas(in: maps, meeting: first, last) ?? areasAsText(first, last)
   }
 
   func pin(_ address: UInt64, writing: Bool, into buffer: UnsafeMutableBufferPointer<FrameNumber>)
@@ -127,7 +160,7 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
   private func reachable(_ area: MappedArea, _ address: UInt64, _ count: Int) -> Int {
     // Anonymous memory has a page wherever it is mapped; what cannot be read cannot be probed.
     guard area.file != nil || area.isSpecial, area.readable else { return count }
-    return iofd_vm_probe(process, address, count)
+    return iofd_vm_probe(thread.load(ordering: .relaxed), address, count)
   }
 
   func frame(at address: UInt64, writing: Bool) -> FrameNumber? {

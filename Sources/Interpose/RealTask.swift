@@ -102,15 +102,25 @@ final class RealProcesses: @unchecked Sendable {
       if let parent = processes[status.parent], parent.memory.isAlive, Self.share(number, status.parent) {
         return parent
       }
-      guard let memory = RealMemory(of: number, frames, objects, journal) else { return nil }
+      guard let memory = RealMemory(of: number, thread: thread, frames, objects, journal) else { return nil }
       let user = users[status.user] ?? UserAccount(uid: status.user)
       users[status.user] = user
       let process = RealProcess(number: number, memory: memory, user: user)
+      forgetDead()
       processes[number] = process
       adopted(process)
       return process
     }
   }
+
+  /// Each of them costs a descriptor; a look at all of them now and then keeps it to those that live.
+  private func forgetDead() {
+    guard processes.count >= mostBeforeLook else { return }
+    processes = processes.filter { $0.value.memory.isAlive }
+    mostBeforeLook = max(Self.fewProcesses, processes.count * 2)
+  }
+  private static let fewProcesses = 16
+  private var mostBeforeLook = fewProcesses
 
   /// A process that has made a request, by its number.
   func known(_ number: Int32) -> RealProcess? {
@@ -148,6 +158,20 @@ struct ProcessStatus {
       }
     }
     guard leader > 0 else { return nil }
+  }
+
+  /// A thread of a process that has not ended, or nil.
+  static func living(of process: Int32) -> Int32? {
+    guard let tasks = opendir("/proc/\(process)/task") else { return nil }
+    defer { closedir(tasks) }
+    while let entry = readdir(tasks) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      // Whoever has ended has no descriptors and no memory, and a link to no program.
+      if let thread = Int32(name), readLink("/proc/\(thread)/exe") != nil { return thread }
+    }
+    return nil
   }
 
   /// The text of a status file with what the model has pinned and locked added, as `task_mem` prints it.

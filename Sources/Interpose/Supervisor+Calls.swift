@@ -65,6 +65,14 @@ extension Supervisor {
     return RealTask(thread: call.thread, process: process, descriptors: descriptors)
   }
 
+  /// Gives up a reference to an open file, which may be the last one when the program has closed it meanwhile. A
+  /// request that runs alone is not disturbed by that, nor is a look at the invariants.
+  func release(_ file: OpenFile) {
+    gate.lockShared()
+    defer { gate.unlockShared() }
+    file.releaseFile()
+  }
+
   /// What a program gets that may not be looked at: its memory cannot be read.
   func refuse(_ call: Notification) -> Answer {
     if listener.isWaiting(call.id) {
@@ -156,9 +164,8 @@ extension Supervisor {
     case .faultInjection(let path):
       do throws(Errno) {
         let file = try injection.open(path, flags)
-        _ = try listener.add(
-          file, to: call.id, at: nil, closesOnExec: flags & O_CLOEXEC != 0, answering: true)
-        return .answered
+        return .result(
+          Int64(try listener.add(file, to: call.id, at: nil, closesOnExec: flags & O_CLOEXEC != 0)))
       } catch { return .failure(error) }
     case .other: return .goOn
     }
@@ -167,15 +174,12 @@ extension Supervisor {
   private func install(
     _ file: OpenFile, _ call: Notification, _ task: RealTask, _ flags: Int32, kind: (() -> AnsweredCall.Kind)?
   ) -> Answer {
-    // Whoever listens hears of it before the program goes on; otherwise the descriptor itself answers the call.
-    let isWatched = kind != nil && watchers.observer != nil
     do throws(Errno) {
-      let fd = try task.descriptors.install(file, closesOnExec: flags & O_CLOEXEC != 0, answering: !isWatched)
-      guard isWatched, let kind else { return .answered }
-      tell(call, task, -1, fileNumber(file), kind(), .success(Int64(fd)))
+      let fd = try task.descriptors.install(file, closesOnExec: flags & O_CLOEXEC != 0)
+      if let kind { tell(call, task, -1, fileNumber(file), kind(), .success(Int64(fd))) }
       return .result(Int64(fd))
     } catch {
-      file.releaseFile()
+      release(file)
       if let kind { tell(call, task, -1, 0, kind(), .failure(error)) }
       return .failure(error)
     }
@@ -196,8 +200,8 @@ extension Supervisor {
       return .goOn
     }
     do throws(Errno) {
-      _ = try listener.add(file, to: call.id, at: nil, closesOnExec: flags & O_CLOEXEC != 0, answering: true)
-      return .answered
+      return .result(
+        Int64(try listener.add(file, to: call.id, at: nil, closesOnExec: flags & O_CLOEXEC != 0)))
     } catch { return .failure(error) }
   }
 
@@ -205,7 +209,7 @@ extension Supervisor {
 
   private func ioctl(_ call: Notification, _ fd: Int32, _ request: UInt32, _ argument: UInt64) -> Answer {
     guard let file = sockets.file(of: call.thread, fd) else { return .goOn }
-    defer { file.releaseFile() }
+    defer { release(file) }
     guard let task = task(call) else { return refuse(call) }
     let nth = injection.isArmed ? injection.count(of: call.thread) : 0
     let isAlone = nth > 0 || watchers.check || journal.isOn
@@ -299,7 +303,7 @@ extension Supervisor {
   {
     let fd = call.int(call.arguments.0)
     guard let file = sockets.file(of: call.thread, fd) else { return .goOn }
-    defer { file.releaseFile() }
+    defer { release(file) }
     guard let task = task(call) else { return refuse(call) }
     guard !pieces.isEmpty else { return .failure(.EFAULT) }
     if watchers.check || journal.isOn { gate.lockExclusive() } else { gate.lockShared() }
@@ -350,14 +354,13 @@ extension Supervisor {
   private func duplicate(_ call: Notification, closesOnExec: Bool) -> Answer {
     let fd = call.int(call.arguments.0)
     guard let file = sockets.file(of: call.thread, fd) else { return .goOn }
-    file.releaseFile()
+    release(file)
     guard let process = RealProcesses.leader(call.thread), let theirs = Descriptor(of: process, fd) else {
       return .goOn
     }
     guard let number = events.free(in: call.thread) else { return .failure(.EMFILE) }
     do throws(Errno) {
-      _ = try listener.add(theirs, to: call.id, at: number, closesOnExec: closesOnExec, answering: true)
-      return .answered
+      return .result(Int64(try listener.add(theirs, to: call.id, at: number, closesOnExec: closesOnExec)))
     } catch { return .failure(error) }
   }
 
@@ -367,7 +370,7 @@ extension Supervisor {
     let a = call.arguments
     let (length, protection, flags, offset) = (a.1, call.int(a.2), call.int(a.3), a.5)
     guard let file = sockets.file(of: call.thread, call.int(a.4)) else { return .goOn }
-    defer { file.releaseFile() }
+    defer { release(file) }
     guard let task = task(call), let backing = machine.memory.backing else { return refuse(call) }
     gate.lockShared()
     defer { gate.unlockShared() }
@@ -389,7 +392,7 @@ extension Supervisor {
       let memory = Descriptor(dup(backing))
       let temporary: Int32
       do throws(Errno) {
-        temporary = try listener.add(memory, to: call.id, at: nil, closesOnExec: true, answering: false)
+        temporary = try listener.add(memory, to: call.id, at: nil, closesOnExec: true)
       } catch {
         window.unmapped()
         throw error
@@ -409,7 +412,7 @@ extension Supervisor {
       }
       guard done, mapped > 0 || mapped < -4095 else {
         window.unmapped()
-        if !done {
+        if !done, listener.isWaiting(call.id) {
           complain("process \(task.process.number): somebody else traces it, so it can map no window")
         }
         return done ? .answered : .failure(.EPERM)

@@ -76,6 +76,7 @@ public final class Supervisor: @unchecked Sendable {
 
   /// A machine for programs: its memory can be mapped by them, and pages of theirs are no neighbours.
   public static func machine(for kernel: Personality) -> Machine {
+    iofd_fill_standard_descriptors()
     let file = iofd_memfd("iofd", 0)
     return Machine(
       Machine.Configuration(kernel: kernel, frameStride: 2, backing: file >= 0 ? file : nil))
@@ -95,6 +96,7 @@ public final class Supervisor: @unchecked Sendable {
     guard machine.memory.backing != nil else {
       throw Failure(message: "this system gives no file in memory (memfd_create)", status: 2)
     }
+    iofd_raise_open_files_limit()
     // Whoever the program leaves behind becomes ours, so that its memory can be read and its end seen.
     _ = iofd_subreaper()
     let (spawned, gate) = try spawn(arguments)
@@ -149,11 +151,22 @@ public final class Supervisor: @unchecked Sendable {
   }
 
   private func waitForProgram(_ pid: Int32) -> Int32 {
+    // Without a descriptor for it, its end is looked for now and then.
     let process = Descriptor(iofd_pidfd_open(pid))
     var wait = pollfd(fd: process.number, events: Int16(POLLIN), revents: 0)
-    while poll(&wait, 1, -1) < 0 {}
+    while poll(&wait, 1, process.number >= 0 ? -1 : 20) < 0 {}
     var status: Int32 = 0
-    Injection.tracing.withLock { _ = iofd_wait(pid, &status) }
+    while true {
+      let ended = Injection.tracing.withLock { () -> Int32 in
+        if let end = Injection.end(of: pid) {
+          status = end
+          return pid
+        }
+        return waitpid(pid, &status, WNOHANG)
+      }
+      if ended != 0 { break }
+      usleep(20_000)
+    }
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
   }
 
@@ -195,26 +208,34 @@ public final class Supervisor: @unchecked Sendable {
   }
 
   private func serve() {
+    ForwardedSignals.acceptWakeUps()
     while !stopping.load(ordering: .acquiring) {
       guard let notification = listener.receive() else { continue }
       if idle.subtract(1, ordering: .relaxed).newValue == 0, threads.withLock({ $0.count }) < Self.threadLimit
       {
         addThread()
       }
-      if windows.areAny { windows.releaseUnmapped(machine, watchers.observer) }
-      if sockets.releaseClosed({ self.watchers.observer?.released(file: $0) }) {
-        frames.releaseUnusedHugePages()
-      }
+      releaseClosed()
       listener.send(answer(notification), to: notification.id)
       idle.add(1, ordering: .relaxed)
     }
     living.subtract(1, ordering: .releasing)
   }
 
+  /// What a program has closed and unmapped is released before its next call is looked at. A request that runs alone
+  /// is not disturbed by it, nor is a look at the invariants.
+  private func releaseClosed() {
+    gate.lockShared()
+    defer { gate.unlockShared() }
+    if windows.areAny { windows.releaseUnmapped(machine, watchers.observer) }
+    if sockets.releaseClosed({ self.watchers.observer?.released(file: $0) }) {
+      frames.releaseUnusedHugePages()
+    }
+  }
+
   /// Ends the threads, which wait for calls that will not come.
   private func stop() {
     stopping.store(true, ordering: .releasing)
-    ForwardedSignals.prepareWakeUps()
     while living.load(ordering: .acquiring) > 0 {
       for thread in threads.withLock({ $0 }) { pthread_kill(thread, ForwardedSignals.wakeUp) }
       usleep(200)

@@ -39,6 +39,9 @@ void iofd_notify_wake_here(int listener);
 
 // A request whose argument is a number or a pointer.
 int iofd_ioctl(int fd, uint32_t request, uint64_t argument);
+// Fills those of descriptors 0 to 2 that are closed, so that no other file gets their numbers and, with it, what is
+// meant for people. A program that is started finds them closed, as they were.
+void iofd_fill_standard_descriptors(void);
 // memfd_create; it closes with exec.
 int iofd_memfd(const char *name, int huge);
 int iofd_pidfd_open(int pid);
@@ -51,6 +54,8 @@ int iofd_reap(void);
 // RLIMIT_MEMLOCK of a process, in bytes.
 int iofd_locked_memory_limit(int pid, uint64_t *limit);
 uint64_t iofd_open_files_limit(void);
+// Allows this process as many open files as it may have; programs that it spawns get what it had before.
+void iofd_raise_open_files_limit(void);
 // 1 when both use one memory: KCMP_VM of kcmp(2).
 int iofd_share_memory(int a, int b);
 // The effective capabilities of a thread.
@@ -94,8 +99,8 @@ int iofd_registers_set(int thread, const struct iofd_registers *registers);
 void iofd_registers_set_result(struct iofd_registers *registers, int64_t result);
 // Makes a stopped thread, which has its registers in `registers`, carry out one system call (a number and six
 // arguments) at the syscall instruction at `instruction`. 0, or -1 when the thread is gone; a signal that came
-// meanwhile is in `signal`.
+// meanwhile is in `signal`, and how it ended, where it did, in `end`.
 int iofd_remote_call(
     int thread, uint64_t instruction, const struct iofd_registers *registers, const uint64_t call[7], int64_t *result,
-    int *signal);
+    int *signal, int *end);
 #endif

@@ -141,6 +141,9 @@ let package = Package(
       name: "VTdTests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
       swiftSettings: strict),
     .testTarget(
+      name: "InterposeTests", dependencies: ["Interpose", "CLinux", "IOMMUFD", "Memory", "Seams", "UAPI"],
+      exclude: ["Programs"], swiftSettings: strict),
+    .testTarget(
       name: "ExamplesTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
       swiftSettings: strict),
   ]

@@ -9,8 +9,9 @@ public struct AnsweredCall: Sendable {
     /// `/dev/iommu` or `/dev/vfio/vfio`; the result is the descriptor.
     case open(path: String)
     case ioctl(request: UInt32, argument: UInt64, sent: [UInt8], received: [UInt8])
-    case read(address: UInt64, count: Int)
-    case write(address: UInt64, count: Int)
+    /// Of an event file; plain are one buffer and no position. Others are told by their first buffer.
+    case read(address: UInt64, count: Int, isPlain: Bool)
+    case write(address: UInt64, count: Int, isPlain: Bool)
     case mmap(length: UInt64, offset: UInt64, MapMode)
   }
 
@@ -42,8 +43,8 @@ public struct AnsweredCall: Sendable {
       } else {
         "ioctl(0x\(String(request, radix: 16)), 0x\(String(argument, radix: 16))) -> \(outcome)"
       }
-    case .read(let address, let count): "read(0x\(String(address, radix: 16)), \(count)) -> \(outcome)"
-    case .write(let address, let count): "write(0x\(String(address, radix: 16)), \(count)) -> \(outcome)"
+    case .read(let address, let count, _): "read(0x\(String(address, radix: 16)), \(count)) -> \(outcome)"
+    case .write(let address, let count, _): "write(0x\(String(address, radix: 16)), \(count)) -> \(outcome)"
     case .mmap(let length, let offset, _):
       "mmap(\(length), offset 0x\(String(offset, radix: 16))) -> \(outcome)"
     }

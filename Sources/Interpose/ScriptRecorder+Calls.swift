@@ -6,10 +6,20 @@ internal import UAPI
 
 extension ScriptRecorder {
   func record(_ call: AnsweredCall, by process: Process, in program: any ObservedProgram) {
+    if let errno = errno(call), errno == "EMFILE" || errno == "ENFILE" {
+      line("# left out, for want of descriptors: \(call.line)")
+      return
+    }
+    // A struct that cannot be reached must lie where it lay.
+    let usesPlace = isPlaced(call)
     let argument: ClosedRange<UInt64>? =
-      if case .ioctl(_, let address, let sent, _) = call.kind, !sent.isEmpty {
-        address...(address + UInt64(sent.count) - 1)
+      if case .ioctl(_, let address, let sent, _) = call.kind, !sent.isEmpty, !usesPlace {
+        address...(address &+ UInt64(sent.count) &- 1)
       } else { nil }
+    if usesPlace, case .ioctl(_, let address, let sent, _) = call.kind {
+      layOut(process, address, max(sent.count, Self.longestStruct), program)
+      provide(process, address, sent)
+    }
     prepare(call, by: process, argument, program)
     switch call.kind {
     case .open(let path):
@@ -30,15 +40,15 @@ extension ScriptRecorder {
       line(
         statement(call, request, address, sent, program) + "  -> "
           + (errno(call) ?? outcome(call, process, request, sent, received, program)))
-    case .read(_, let count):
-      guard let name = usable(call.file, process) else { return }
+    case .read(_, let count, let isPlain):
+      guard let name = usable(call.file, process), isRepeatable(call, isPlain) else { return }
       let data = call.memory.flatMap { event -> [UInt8] in
         if case .wrote(_, let bytes) = event { bytes } else { [] }
       }
       line("read $\(name) len=\(count)  -> " + (errno(call) ?? "ok, data=\(Self.literal(data))"))
       return
-    case .write:
-      guard let name = usable(call.file, process) else { return }
+    case .write(_, _, let isPlain):
+      guard let name = usable(call.file, process), isRepeatable(call, isPlain) else { return }
       let data = call.memory.flatMap { event -> [UInt8] in
         if case .read(_, let bytes) = event { bytes } else { [] }
       }
@@ -65,6 +75,13 @@ extension ScriptRecorder {
     if case .failure(let errno) = call.result { errno.name } else { nil }
   }
 
+  /// A script reads and writes with buffers of its own, one at a time.
+  private func isRepeatable(_ call: AnsweredCall, _ isPlain: Bool) -> Bool {
+    if isPlain, errno(call) != "EFAULT" { return true }
+    line("# left out: \(call.line)")
+    return false
+  }
+
   /// The name of a file that the script's process has, too. Processes may share a table of descriptors, or send one
   /// to another; the script's cannot.
   private func usable(_ file: UInt64, _ process: Process) -> String? {
@@ -77,6 +94,15 @@ extension ScriptRecorder {
     let name = "f\(file)"
     names[file] = name
     return name
+  }
+
+  /// As far as a request looks at its struct, in bytes.
+  private static let longestStruct = 128
+
+  /// The struct is passed by its address: a request that ended with EFAULT, perhaps because of where its struct
+  /// was.
+  private func isPlaced(_ call: AnsweredCall) -> Bool {
+    if case .ioctl = call.kind { errno(call) == "EFAULT" } else { false }
   }
 
   // MARK: Memory
@@ -192,7 +218,8 @@ extension ScriptRecorder {
     _ call: AnsweredCall, _ request: UInt32, _ address: UInt64, _ sent: [UInt8],
     _ program: any ObservedProgram
   ) -> String {
-    if let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent) {
+    if !isPlaced(call), let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent)
+    {
       var words = structure.operation.map { "selftest \($0.name)" } ?? "request \(structure.name)"
       for field in structure.fields where field.direction != .output {
         // The size is the row's, and an operation has its name.

@@ -86,7 +86,8 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
         change(to: process)
         line("close $\(name)")
       }
-      if fileInUse == file { fileInUse = nil }
+      // Statements use a file by its number, which another file may have in another process.
+      fileInUse = nil
       if names.isEmpty, text.utf8.count >= Self.partLength { endPart() }
     }
   }

@@ -30,13 +30,15 @@ struct ForwardedSignals {
     former.append((signal, before))
   }
 
-  /// From now on `wakeUp` does nothing but interrupt the calling thread, whatever the starter has blocked.
-  static func acceptWakeUps() {
+  /// From now on `wakeUp` does nothing but interrupt a thread that accepts it. Called before there are threads.
+  static func prepareWakeUps() {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in }
     sigaction(wakeUp, &action, nil)
-    unblock([wakeUp])
   }
+
+  /// The calling thread can be woken, whatever the starter has blocked.
+  static func acceptWakeUps() { unblock([wakeUp]) }
 
   private static func unblock(_ signals: [Int32]) {
     var set = sigset_t()

@@ -102,6 +102,7 @@ public final class Supervisor: @unchecked Sendable {
     let (spawned, gate) = try spawn(arguments)
     defer { close(gate) }
     listenerSlot = Listener(spawned.listener)
+    ForwardedSignals.prepareWakeUps()
     addThread()
     let signals = ForwardedSignals(to: spawned.pid)
     defer { signals.restore() }

@@ -69,4 +69,23 @@ struct MappedAreaTests {
     #expect(around.allSatisfy { $0.end > start && $0.start < start + UInt64(length) })
     #expect(MappedArea.areas(of: -1, meeting: 0, .max).isEmpty)
   }
+
+  /// What the kernel answers about one mapping is what it writes down, where it can be asked.
+  @Test func askingTellsWhatTheTextTells() throws {
+    let length = 16 * 4096
+    let place = try #require(mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
+    defer { munmap(place, length) }
+    mprotect(place + 4096, 4096, PROT_NONE)
+    let first = UInt64(UInt(bitPattern: place))
+    let last = first + UInt64(length) - 1
+    let maps = try #require(Descriptor(opening: "/proc/self/maps", O_RDONLY))
+    guard let asked = MappedArea.areas(in: maps, meeting: first, last) else { return }
+    let text = MappedArea.areas(of: getpid(), meeting: first, last)
+    #expect(asked.count == text.count && asked.count >= 3)
+    for (a, b) in zip(asked, text) {
+      #expect(a.start == b.start && a.end == b.end && a.offset == b.offset && a.file == b.file)
+      #expect(a.readable == b.readable && a.writable == b.writable && a.shared == b.shared)
+      #expect(a.isHuge == b.isHuge && a.isSpecial == b.isSpecial)
+    }
+  }
 }

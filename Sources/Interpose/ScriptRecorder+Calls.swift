@@ -11,7 +11,8 @@ extension ScriptRecorder {
       return
     }
     // A struct that cannot be reached must lie where it lay.
-    let usesPlace = isPlaced(call)
+    isPlaced = isPlaced(call, process, program)
+    let usesPlace = isPlaced
     let argument: ClosedRange<UInt64>? =
       if case .ioctl(_, let address, let sent, _) = call.kind, !sent.isEmpty, !usesPlace {
         address...(address &+ UInt64(sent.count) &- 1)
@@ -45,15 +46,18 @@ extension ScriptRecorder {
       let data = call.memory.flatMap { event -> [UInt8] in
         if case .wrote(_, let bytes) = event { bytes } else { [] }
       }
-      line("read $\(name) len=\(count)  -> " + (errno(call) ?? "ok, data=\(Self.literal(data))"))
+      let length = if case .success(let moved) = call.result, !isPlain { Int(moved) } else { count }
+      line("read $\(name) len=\(length)  -> " + (errno(call) ?? "ok, data=\(Self.literal(data))"))
       return
-    case .write(_, _, let isPlain):
+    case .write(_, let size, let isPlain):
       guard let name = usable(call.file, process), isRepeatable(call, isPlain) else { return }
       let data = call.memory.flatMap { event -> [UInt8] in
         if case .read(_, let bytes) = event { bytes } else { [] }
       }
+      // What was refused unread may have held anything.
+      let filler = [UInt8](repeating: 0, count: max(0, min(size, 1 << 16) - data.count))
       let count = if case .success(let count) = call.result { count } else { Int64(0) }
-      line("write $\(name) \(Self.literal(data))  -> " + (errno(call) ?? "ok, count=\(count)"))
+      line("write $\(name) \(Self.literal(data + filler))  -> " + (errno(call) ?? "ok, count=\(count)"))
       return
     case .mmap(let length, let offset, let mode):
       guard let name = usable(call.file, process) else { return }
@@ -75,9 +79,9 @@ extension ScriptRecorder {
     if case .failure(let errno) = call.result { errno.name } else { nil }
   }
 
-  /// A script reads and writes with buffers of its own, one at a time.
+  /// A script reads and writes with buffers of its own, one at a time; what several moved is as good as one.
   private func isRepeatable(_ call: AnsweredCall, _ isPlain: Bool) -> Bool {
-    if isPlain, errno(call) != "EFAULT" { return true }
+    if errno(call) == nil || isPlain && errno(call) != "EFAULT" { return true }
     line("# left out: \(call.line)")
     return false
   }
@@ -99,10 +103,18 @@ extension ScriptRecorder {
   /// As far as a request looks at its struct, in bytes.
   private static let longestStruct = 128
 
-  /// The struct is passed by its address: a request that ended with EFAULT, perhaps because of where its struct
-  /// was.
-  private func isPlaced(_ call: AnsweredCall) -> Bool {
-    if case .ioctl = call.kind { errno(call) == "EFAULT" } else { false }
+  /// The struct is passed by its address: a request that ended with EFAULT because of where its struct was.
+  private func isPlaced(_ call: AnsweredCall, _ process: Process, _ program: any ObservedProgram) -> Bool {
+    guard case .ioctl(_, let address, let sent, _) = call.kind, errno(call) == "EFAULT" else { return false }
+    let size = sent.count >= 4 ? sent[..<4].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) } : 4
+    let (last, overflow) = address.addingReportingOverflow(max(size, 4) - 1)
+    guard !overflow else { return true }
+    var place = address
+    for area in program.areas(of: process.real, address, last) {
+      guard area.start <= place, area.readable, area.writable else { return true }
+      place = area.end
+    }
+    return place <= last
   }
 
   // MARK: Memory
@@ -218,8 +230,7 @@ extension ScriptRecorder {
     _ call: AnsweredCall, _ request: UInt32, _ address: UInt64, _ sent: [UInt8],
     _ program: any ObservedProgram
   ) -> String {
-    if !isPlaced(call), let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent)
-    {
+    if !isPlaced, let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent) {
       var words = structure.operation.map { "selftest \($0.name)" } ?? "request \(structure.name)"
       for field in structure.fields where field.direction != .output {
         // The size is the row's, and an operation has its name.
@@ -236,7 +247,7 @@ extension ScriptRecorder {
       return words
     }
     let name = names[call.file].map { "$\($0)" } ?? "default"
-    guard !sent.isEmpty else {
+    guard !sent.isEmpty, !isPlaced else {
       return "ioctl \(name) 0x\(String(request, radix: 16)) arg=\(Self.hex(address))"
     }
     var words: [String] = []

@@ -54,6 +54,8 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
   private var objectNumbers: [FileIdentity: Int] = [:]
   /// Names of open files, by number.
   var names: [UInt64: String] = [:]
+  /// The call that is being written passes its struct by address.
+  var isPlaced = false
   /// The file that statements use unless they say another.
   var fileInUse: UInt64?
 

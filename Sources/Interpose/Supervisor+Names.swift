@@ -103,15 +103,19 @@ extension Supervisor {
   ) -> Answer {
     // Whoever writes down what happens hears of a descriptor before anybody uses it.
     if journal.isOn { gate.lockExclusive() } else { gate.lockShared() }
-    defer { if journal.isOn { gate.unlockExclusive() } else { gate.unlockShared() } }
+    let result: Result<Int64, Errno>
+    var number: UInt64 = 0
     do throws(Errno) {
-      let fd = try task.descriptors.install(file, closesOnExec: flags & O_CLOEXEC != 0)
-      if let kind { tell(call, task, -1, fileNumber(file), kind(), .success(Int64(fd))) }
-      return .result(Int64(fd))
-    } catch {
+      result = .success(Int64(try task.descriptors.install(file, closesOnExec: flags & O_CLOEXEC != 0)))
+      number = fileNumber(file)
+    } catch { result = .failure(error) }
+    if let kind { tell(call, task, -1, number, kind(), result) }
+    if journal.isOn { gate.unlockExclusive() } else { gate.unlockShared() }
+    switch result {
+    case .success(let fd): return .result(fd)
+    case .failure(let errno):
       release(file)
-      if let kind { tell(call, task, -1, 0, kind(), .failure(error)) }
-      return .failure(error)
+      return .failure(errno)
     }
   }
 

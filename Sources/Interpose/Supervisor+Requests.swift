@@ -82,7 +82,8 @@ extension Supervisor {
     if count == nil {
       var head: [UInt8] = [0, 0, 0, 0]
       guard iofd_vm_read(task.thread, argument, &head, 4) == 4 else { return [] }
-      count = RequestStruct(request, head: head)?.count
+      // Every request's size is read, whatever it says.
+      count = RequestStruct(request, head: head).map { max($0.count, 4) }
     }
     guard let count, count > 0 else { return [] }
     var bytes = [UInt8](repeating: 0, count: count)

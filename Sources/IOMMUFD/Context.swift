@@ -82,7 +82,19 @@ public final class ContextFile: OpenFile, @unchecked Sendable {
     length: UInt64, offset: UInt64, mode: MapMode, by task: any CallingTask
   ) throws(Errno) -> MappedWindow {
     guard context.version >= KernelVersion(6, 17) else { throw .ENODEV("this kernel's iommufd has no mmap") }
-    return try context.devices.mmap(length: length, offset: offset, mode: mode)
+    let window = try context.devices.mmap(length: length, offset: offset, mode: mode)
+    // A mapping keeps the file open, as `vm_file` does.
+    retainFile()
+    return MappedWindow(
+      frames: window.frames,
+      mapped: { [self] in
+        window.mapped()
+        retainFile()
+      },
+      unmapped: { [self] in
+        window.unmapped()
+        releaseFile()
+      })
   }
 
   public override func release() { context.close() }

@@ -18,17 +18,11 @@ final class MappedWindows: @unchecked Sendable {
     /// Where in the file of physical memory it begins.
     let offset: UInt64
     let window: MappedWindow
-    /// The file that was mapped, which stays open.
-    let file: OpenFile
     /// Where the program has it.
     let address: UInt64
     let length: UInt64
     let process: Int32
 
-    func end() {
-      window.unmapped()
-      file.releaseFile()
-    }
   }
   private let count = Atomic<Int>(0)
 
@@ -36,12 +30,10 @@ final class MappedWindows: @unchecked Sendable {
 
   /// - Parameter offset: where in the file of physical memory the window begins.
   func add(
-    _ window: MappedWindow, of file: OpenFile, at offset: UInt64, address: UInt64, length: UInt64,
-    process: Int32
+    _ window: MappedWindow, at offset: UInt64, address: UInt64, length: UInt64, process: Int32
   ) {
-    file.retainFile()
     let mapping = Mapping(
-      offset: offset, window: window, file: file, address: address, length: length, process: process)
+      offset: offset, window: window, address: address, length: length, process: process)
     lock.withLock { windows.append(mapping) }
     count.add(1, ordering: .relaxed)
   }
@@ -72,13 +64,13 @@ final class MappedWindows: @unchecked Sendable {
     count.subtract(gone.count, ordering: .relaxed)
     for mapping in gone {
       observer?.unmapped(address: mapping.address, length: mapping.length, process: mapping.process)
-      mapping.end()
+      mapping.window.unmapped()
     }
   }
 
   /// No program is left.
   func releaseAll() {
-    for mapping in lock.withLock({ windows }) { mapping.end() }
+    for mapping in lock.withLock({ windows }) { mapping.window.unmapped() }
   }
 
   /// Every process below this one, without it.

@@ -180,7 +180,6 @@ final class RealMemory: AddressSpace, @unchecked Sendable {
       return (key, .memory(self), area.isHuge)
     }
     let object = objects.object(of: area, identity, in: self)
-    object.addMapper(self)
     let offset = area.offset + (address & ~Page.mask - area.start)
     return (.init(owner: .object(identity), page: offset >> Page.shift), .object(object), object.isHuge)
   }

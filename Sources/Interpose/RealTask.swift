@@ -106,6 +106,7 @@ final class RealProcesses: @unchecked Sendable {
       let user = users[status.user] ?? UserAccount(uid: status.user)
       users[status.user] = user
       let process = RealProcess(number: number, memory: memory, user: user)
+      objects.memories.add(memory)
       forgetDead()
       processes[number] = process
       adopted(process)

@@ -282,7 +282,8 @@ extension ScriptRecorder {
     guard isPlain(structure, request, sent) else { return "ok, bytes=\(Self.hexBytes(received))" }
     var parts = ["ok"]
     if structure.returnsDescriptor {
-      parts.append("rc=\(bind(Int32(truncatingIfNeeded: code), call, process, program))")
+      let name = bind(Int32(truncatingIfNeeded: code), call, process, program)
+      if let name { parts.append("rc=\(name)") }
     } else if code != 0 {
       parts.append("rc=\(code)")
     }
@@ -290,7 +291,9 @@ extension ScriptRecorder {
     where field.direction != .input && field.offset + field.size <= received.count {
       let value = Self.word(received, field)
       if case .fileDescriptor = field.meaning {
-        parts.append("\(field.name)=\(bind(Int32(truncatingIfNeeded: value), call, process, program))")
+        // A program that is being killed may have lost it already.
+        let name = bind(Int32(truncatingIfNeeded: value), call, process, program)
+        if let name { parts.append("\(field.name)=\(name)") }
       } else {
         parts.append("\(field.name)=\(Self.hex(value))")
       }
@@ -298,11 +301,11 @@ extension ScriptRecorder {
     return parts.joined(separator: ", ")
   }
 
-  /// A name for a descriptor that a request gave.
+  /// A name for a descriptor that a request gave; nil when it is gone.
   private func bind(
     _ descriptor: Int32, _ call: AnsweredCall, _ process: Process, _ program: any ObservedProgram
-  ) -> String {
-    guard let file = program.file(ofThread: call.thread, descriptor) else { return "?" }
+  ) -> String? {
+    guard let file = program.file(ofThread: call.thread, descriptor) else { return nil }
     process.files.insert(file)
     return "?\(name(file))"
   }

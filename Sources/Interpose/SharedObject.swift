@@ -14,15 +14,16 @@ final class SharedObject: @unchecked Sendable {
   let isMemory: Bool
   let isHuge: Bool
   private let descriptor: Descriptor?
-  /// Who maps it, for an object without a descriptor.
-  private let lock = Lock("shared object")
-  private var mappers: [RealMemory] = []
+  /// Who may map it, for an object without a descriptor.
+  private let memories: KnownMemories
 
   /// - Parameters:
-  ///   - descriptor: nil when the object cannot be opened: anonymous memory, without CAP_CHECKPOINT_RESTORE.
-  init(_ identity: FileIdentity, _ descriptor: Descriptor?, isHuge: Bool) {
+  ///   - descriptor: nil when the object cannot be opened: anonymous memory, without CAP_CHECKPOINT_RESTORE. It is
+  ///     then reached through whoever maps it.
+  init(_ identity: FileIdentity, _ descriptor: Descriptor?, isHuge: Bool, _ memories: KnownMemories) {
     self.identity = identity
     self.descriptor = descriptor
+    self.memories = memories
     self.isHuge = isHuge
     // What cannot be opened has no name, so it is anonymous.
     isMemory = descriptor.map { iofd_is_memory_file($0.number) != 0 } ?? true
@@ -30,14 +31,6 @@ final class SharedObject: @unchecked Sendable {
 
   /// In bytes; nil for an object without a descriptor.
   var size: UInt64? { descriptor?.size }
-
-  func addMapper(_ memory: RealMemory) {
-    guard descriptor == nil else { return }
-    lock.withLock {
-      mappers.removeAll { !$0.isAlive }
-      if !mappers.contains(where: { $0 === memory }) { mappers.append(memory) }
-    }
-  }
 
   func read(_ offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
     if let descriptor {
@@ -50,9 +43,8 @@ final class SharedObject: @unchecked Sendable {
   func write(_ offset: UInt64, from bytes: UnsafeRawBufferPointer) -> Bool {
     guard let descriptor else { return throughMapper(offset) { $0.writePinned($1, from: bytes) } }
     // Past the end it would grow the file, which no device does.
-    guard offset <= descriptor.size,
-      UInt64(bytes.count) <= (descriptor.size + Page.mask) & ~Page.mask - offset
-    else { return false }
+    let end = (descriptor.size + Page.mask) & ~Page.mask
+    guard offset <= end, UInt64(bytes.count) <= end - offset else { return false }
     if isHuge { return writeMapped(descriptor, offset, bytes) }
     return pwrite(descriptor.number, bytes.baseAddress, bytes.count, off_t(clamping: offset)) == bytes.count
   }
@@ -74,17 +66,35 @@ final class SharedObject: @unchecked Sendable {
   }
 
   private func throughMapper(_ offset: UInt64, _ body: (RealMemory, UInt64) -> Bool) -> Bool {
-    for memory in lock.withLock({ mappers }) where memory.isAlive {
+    for memory in memories.living {
       if let address = memory.address(of: identity, offset: offset), body(memory, address) { return true }
     }
     return false
   }
 }
 
+/// The memories of the processes that have made a request.
+final class KnownMemories: @unchecked Sendable {
+  private let lock = Lock("known memories")
+  private var memories: [Weak] = []
+
+  private struct Weak { weak var memory: RealMemory? }
+
+  func add(_ memory: RealMemory) {
+    lock.withLock {
+      memories.removeAll { $0.memory == nil }
+      memories.append(Weak(memory: memory))
+    }
+  }
+
+  var living: [RealMemory] { lock.withLock { memories.compactMap(\.memory) }.filter(\.isAlive) }
+}
+
 /// The shared objects that the model knows: one for each identity, so that whoever maps it gets the same.
 final class SharedObjects: @unchecked Sendable {
   private let lock = Lock("shared objects")
   private var objects: [FileIdentity: Weak] = [:]
+  let memories = KnownMemories()
 
   private struct Weak { weak var object: SharedObject? }
 
@@ -117,7 +127,7 @@ final class SharedObjects: @unchecked Sendable {
     return lock.withLock {
       if let known = objects[identity]?.object { return known }
       objects = objects.filter { $0.value.object != nil }
-      let object = SharedObject(identity, descriptor, isHuge: isHuge)
+      let object = SharedObject(identity, descriptor, isHuge: isHuge, memories)
       objects[identity] = Weak(object: object)
       return object
     }

@@ -64,7 +64,7 @@ extension Supervisor {
         return done ? .answered : .failure(.EPERM)
       }
       windows.add(
-        window, of: file, at: first.address.raw, address: UInt64(bitPattern: mapped), length: length,
+        window, at: first.address.raw, address: UInt64(bitPattern: mapped), length: length,
         process: task.process.number)
       return .answered
     } catch {

@@ -22,8 +22,8 @@ final class MappedWindows: @unchecked Sendable {
     let address: UInt64
     let length: UInt64
     let process: Int32
-
   }
+
   private let count = Atomic<Int>(0)
 
   var areAny: Bool { count.load(ordering: .relaxed) > 0 }

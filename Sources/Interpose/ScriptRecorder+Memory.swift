@@ -29,10 +29,10 @@ extension ScriptRecorder {
   private func wanted(_ area: MappedArea, _ program: any ObservedProgram) -> Piece {
     var kind = Piece.Kind.anonymous
     if area.shared, let identity = area.file {
-      // What cannot be asked for its size is as long as it is mapped.
-      let size = program.size(of: identity) ?? area.offset + (area.end - area.start)
-      let whole = max(size, knownObject(identity) == nil ? 0 : size)
-      kind = .object(object(identity, size: whole, isHuge: area.isHuge), offset: area.offset)
+      // What cannot be asked for its size is as long as the longest mapping of it so far.
+      let known = knownObject(identity).map { objects[$0].size } ?? 0
+      let size = program.size(of: identity) ?? max(known, area.offset + (area.end - area.start))
+      kind = .object(object(identity, size: size, isHuge: area.isHuge), offset: area.offset)
     }
     let isHuge: Bool =
       if case .object(let number, _) = kind { objects[number].isHuge } else { area.isHuge }

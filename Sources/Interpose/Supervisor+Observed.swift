@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CLinux
-internal import Glibc
-internal import IOMMUFD
-internal import Machine
 internal import Memory
-internal import Seams
 internal import UAPI
 
 // What whoever watches may ask about the program.

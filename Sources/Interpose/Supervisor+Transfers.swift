@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import CLinux
-internal import Glibc
-internal import IOMMUFD
-internal import Machine
 internal import Memory
 internal import Seams
 internal import UAPI

@@ -11,6 +11,16 @@
 #include <stdint.h>
 #include <asm/unistd.h>
 
+#ifndef __x86_64__
+// Calls that newer architectures lack; programs are not run there, see iofd_exec_arch.
+#define __NR_open (-1)
+#define __NR_creat (-1)
+#define __NR_access (-1)
+#define __NR_stat (-1)
+#define __NR_lstat (-1)
+#define __NR_dup2 (-1)
+#endif
+
 // The architecture whose system calls are known here, as seccomp names it; 0 for none.
 uint32_t iofd_exec_arch(void);
 

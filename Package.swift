@@ -51,13 +51,17 @@ let package = Package(
     .target(name: "IOMMU", dependencies: ["UAPI", "Seams", "Memory"], swiftSettings: hot),
     .target(
       name: "IOMMUFD", dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
-    .target(name: "Drivers", dependencies: ["UAPI", "Seams", "Memory", "IOMMU"], swiftSettings: hot),
+    .target(
+      name: "Drivers", dependencies: ["UAPI", "Seams", "Memory", "IOMMU", "PageTables", "HardwareSpecs"],
+      swiftSettings: hot),
     .target(
       name: "Selftest", dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers"],
       swiftSettings: hot),
     .target(
       name: "Machine",
-      dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest"],
+      dependencies: [
+        "UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest", "Hardware",
+      ],
       swiftSettings: hot),
 
     // Below the waist: a real kernel.
@@ -73,6 +77,14 @@ let package = Package(
     .target(
       name: "Interpose",
       dependencies: ["CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "Machine"], swiftSettings: hot),
+
+    // What real drivers wrote, against the model's.
+    .target(
+      name: "DriverReplay",
+      dependencies: [
+        "Corpora", "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Memory", "HardwareSpecs", "UAPI",
+      ],
+      swiftSettings: hot),
 
     // The tool.
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),

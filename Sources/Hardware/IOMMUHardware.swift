@@ -26,6 +26,34 @@ public protocol IOMMUHardware: AnyObject {
   func walk(_ transaction: Transaction) -> WalkReport
   /// Registers by name, caches, queues: what `show` prints and `expect` walks.
   func facts() -> Fact
+
+  // What a checker of drivers asks, without effects.
+
+  /// Every address that some translation cache may answer for, once for each 4 KiB piece, with the PASID where the
+  /// cache's tag knows it. Candidates for `cachedAnswer`.
+  var cachedAddresses: [CachedAddress] { get }
+  /// What `transaction` would get now if it were answered by caches: those of translations, of context structures and
+  /// of pointers to tables. Nil when nothing of that is cached and memory alone would decide.
+  func cachedAnswer(_ transaction: Transaction) -> TranslationAnswer?
+  /// Cached copies of context structures that no longer are what memory holds, in sentences that name the structure
+  /// and the device; without those that a guest owns.
+  var staleStructures: [String] { get }
+}
+
+/// An address that a translation cache answers for.
+public struct CachedAddress: Hashable, Sendable {
+  public var address: UInt64
+  public var pasid: UInt32?
+  public init(_ address: UInt64, pasid: UInt32? = nil) {
+    self.address = address
+    self.pasid = pasid
+  }
+}
+
+extension IOMMUHardware {
+  public var cachedAddresses: [CachedAddress] { [] }
+  public func cachedAnswer(_ transaction: Transaction) -> TranslationAnswer? { nil }
+  public var staleStructures: [String] { [] }
 }
 
 /// What an IOMMU is plugged into: where its interrupts go, and the devices behind it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Seams
 
 /// What a device together with the IOMMU in front of it can do: `enum iommu_cap`, and the PCI facts that
 /// iommufd reads.
@@ -104,4 +105,14 @@ public struct NumberAllocator: Sendable {
     taken[number - first] = false
     lowestFree = min(lowestFree, number - first)
   }
+}
+
+/// Numbers of the groups of one machine, whatever driver their devices have.
+public final class GroupNumbers: @unchecked Sendable {
+  private let lock = Lock("group numbers")
+  private var numbers = NumberAllocator()
+
+  public init() {}
+  public func allocate() -> Int { lock.withLock { numbers.allocate() } }
+  public func free(_ number: Int) { lock.withLock { numbers.free(number) } }
 }

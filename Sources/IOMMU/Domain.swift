@@ -107,7 +107,14 @@ public protocol CoherencyEnforcingDomain: PagingDomain {
 }
 
 /// A guest-managed first stage: `IOMMU_DOMAIN_NESTED`.
-public protocol NestedDomain: Domain {}
+public protocol NestedDomain: Domain {
+  /// The second stage below it, where the driver knows one.
+  var parentDomain: (any PagingDomain)? { get }
+}
+
+extension NestedDomain {
+  public var parentDomain: (any PagingDomain)? { nil }
+}
 
 /// A nested domain whose caches user space may flush: `cache_invalidate_user`.
 public protocol InvalidatableDomain: NestedDomain {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Drivers
+internal import IOMMU
 public import IOMMUFD
 public import Memory
 internal import Seams
@@ -31,6 +31,8 @@ public final class Machine: @unchecked Sendable {
 
   public let memory: PhysicalMemory
   public let kernel: Kernel
+  let groupNumbers = GroupNumbers()
+  let hardware = InstalledHardware()
   private let lock = Lock("machine")
   private var processes: [Int32: Process] = [:]
   private var nextPID: Int32 = 1
@@ -43,7 +45,8 @@ public final class Machine: @unchecked Sendable {
     let failures = FailurePoints()
     kernel = Kernel(
       configuration.kernel, memory: memory, failures: failures,
-      selftest: Selftest(configuration.kernel, memory: memory, failures: failures))
+      selftest: Selftest(
+        configuration.kernel, memory: memory, failures: failures, groups: groupNumbers))
   }
 
   // MARK: Processes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Drivers
-internal import IOMMU
+public import IOMMU
 public import IOMMUFD
 public import Memory
 public import Seams
@@ -17,8 +17,11 @@ public final class Selftest: SelftestCommand {
   private let version: KernelVersion
 
   /// One for each machine: mock devices are numbered across all open files.
-  public init(_ personality: Personality, memory: PhysicalMemory, failures: FailurePoints) {
-    mock = MockDriver(personality, memory: memory, failures: failures)
+  public init(
+    _ personality: Personality, memory: PhysicalMemory, failures: FailurePoints,
+    groups: GroupNumbers = GroupNumbers()
+  ) {
+    mock = MockDriver(personality, memory: memory, failures: failures, groups: groups)
     iommu = IOMMUInstance(name: "iommufd_selftest_iommu", driver: mock)
     version = personality.version
   }

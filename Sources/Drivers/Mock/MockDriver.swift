@@ -15,13 +15,17 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
   let memory: PhysicalMemory
   let failures: FailurePoints
   private let lock = Lock("mock driver")
+  private let groupNumbers: GroupNumbers
   // Guarded by `lock`; numbers are the lowest free ones of the whole machine.
   private var deviceNumbers = NumberAllocator()
-  private var groupNumbers = NumberAllocator()
 
   private var blocked: MockBlockedDomain!
 
-  public init(_ personality: Personality, memory: PhysicalMemory, failures: FailurePoints) {
+  public init(
+    _ personality: Personality, memory: PhysicalMemory, failures: FailurePoints,
+    groups: GroupNumbers = GroupNumbers()
+  ) {
+    groupNumbers = groups
     self.personality = personality
     self.memory = memory
     self.failures = failures
@@ -44,7 +48,7 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
     let known = MockDevice.Flags.known(in: version).rawValue
     guard flags & ~known == 0 else { throw .EINVAL("an unknown device flag", UInt64(flags), UInt64(known)) }
     try failures.pass(.allocation)
-    let (number, group) = lock.withLock { (deviceNumbers.allocate(), groupNumbers.allocate()) }
+    let (number, group) = (lock.withLock { deviceNumbers.allocate() }, groupNumbers.allocate())
     let device = MockDevice(
       number: number, flags: MockDevice.Flags(rawValue: flags), on: instance, in: version)
     try CoreGroup(id: group).add(device)
@@ -54,10 +58,8 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
   /// Unplugs a device. `mock_dev_destroy`.
   public func destroyDevice(_ device: MockDevice) {
     device.group?.remove(device)
-    lock.withLock {
-      deviceNumbers.free(device.number)
-      if let group = device.group { groupNumbers.free(group.id) }
-    }
+    lock.withLock { deviceNumbers.free(device.number) }
+    if let group = device.group { groupNumbers.free(group.id) }
   }
 
   // MARK: Domains

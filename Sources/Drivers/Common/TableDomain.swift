@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+public import IOMMU
+public import Memory
+internal import PageTables
+internal import Seams
+public import UAPI
+
+/// A paging domain on a page table of `PageTables`: what every driver for real hardware has in common. A driver
+/// subclasses it for attaching and for what it flushes.
+///
+///     map     page table changes ── didMap ──> flush, where hardware caches entries that are not present
+///     unmap   page table changes ── flush ───> commands and waits ──> tables are freed
+///
+/// Threads: disjoint ranges may be mapped and unmapped at once, see `PageTable`; the hooks are called without a lock.
+open class TableDomain: PagingDomain, @unchecked Sendable {
+  public let driver: any IOMMUDriver
+  public var faultHandler: (any PageFaultHandler)?
+  let table: any PageTable
+  private let failures: FailurePoints
+
+  init(_ table: any PageTable, driver: any IOMMUDriver, failures: FailurePoints) {
+    self.table = table
+    self.driver = driver
+    self.failures = failures
+  }
+
+  open var aperture: Span64 { table.aperture }
+  open var pageSizes: UInt64 { table.pageSizes }
+
+  // MARK: What a driver adds
+
+  open func attach(_ device: Device, from old: (any Domain)?) throws(Errno) {
+    throw .EOPNOTSUPP("the driver attaches no such domain")
+  }
+
+  /// What mapping `protection` becomes in an entry, beyond what the numbers say.
+  func attributes(_ protection: Protection) -> MappingAttributes {
+    MappingAttributes(rawValue: UInt16(protection.rawValue))
+  }
+
+  /// Something was mapped: `iotlb_sync_map`.
+  func didMap(_ range: Span64) {}
+
+  /// Invalidates what `gather` names: `iotlb_sync`. The tables in it are freed afterwards.
+  func flush(_ gather: borrowing TableGather) {}
+
+  /// The dirty bits in `gather` were cleared. As a rule a flush.
+  func flushDirty(_ gather: borrowing TableGather) { flush(gather) }
+
+  // MARK: PagingDomain
+
+  public final func map(_ iova: IOVA, to physical: PhysAddr, length: UInt64, protection: Protection)
+    throws(Errno)
+  {
+    try failures.pass(.domainMap)
+    let smallest = pageSizes & (0 &- pageSizes)
+    guard (iova.raw | physical.raw | length) & (smallest &- 1) == 0 else {
+      throw .EINVAL(
+        "iova, physical address or length is not a multiple of the smallest page", iova.raw, length)
+    }
+    guard length > 0 else { return }
+    var gather = TableGather()
+    defer { gather.release() }
+    do throws(Errno) {
+      try table.map(iova, to: physical, length: length, attributes(protection), gather: &gather)
+    } catch {
+      if gather.hasTables { flush(gather) }
+      throw error
+    }
+    if gather.hasTables { flush(gather) }
+    didMap(Span64(iova.raw, iova.raw &+ (length - 1)))
+  }
+
+  @discardableResult
+  public final func unmap(_ iova: IOVA, length: UInt64) -> UInt64 {
+    var gather = TableGather()
+    let done = table.unmap(iova, length: length, gather: &gather)
+    if gather.range != nil || gather.hasTables { flush(gather) }
+    gather.release()
+    return done
+  }
+
+  public final func translate(_ iova: IOVA) -> PhysAddr? { table.translate(iova) }
+
+  public final func forEachLeaf(in range: Span64, _ body: (Leaf) -> Void) {
+    table.forEachLeaf(in: range) { leaf in
+      body(
+        Leaf(
+          iova: leaf.iova, physical: leaf.physical, sizeLg2: leaf.sizeLg2,
+          protection: Protection(rawValue: UInt8(truncatingIfNeeded: leaf.attributes.rawValue & 0x17)),
+          dirty: leaf.isDirty))
+    }
+  }
+
+  /// Part of `DirtyTrackingDomain`, for the subclasses whose hardware has dirty bits.
+  public final func readDirty(
+    _ iova: IOVA, length: UInt64, clearing: Bool, report: ((IOVA, UInt64) -> Void)?
+  ) throws(Errno) {
+    var gather = TableGather()
+    defer { gather.release() }
+    try table.readDirty(iova, length: length, clearing: clearing, gather: &gather) { report?($0, $1) }
+    if gather.range != nil { flushDirty(gather) }
+  }
+
+  /// The page table's walk, for showing it.
+  public final var tableName: String { table.name }
+}

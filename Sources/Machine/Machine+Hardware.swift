@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Hardware
+public import IOMMU
+internal import IOMMUFD
+internal import Memory
+internal import Seams
+public import UAPI
+
+// The hardware of a machine: IOMMUs by name, PCI functions behind them.
+
+extension Machine {
+  /// Plugs an IOMMU in and brings it up.
+  ///
+  /// - Throws: EEXIST for a name that is taken; EINVAL for choices that no such hardware has; what bringing up
+  ///   throws.
+  public func addIOMMU(_ name: String, _ kind: IOMMUKind, _ choices: IOMMUKind.Choices = IOMMUKind.Choices())
+    throws(Errno) -> IOMMUUnit
+  {
+    try hardware.lock.withLock { () throws(Errno) -> IOMMUUnit in
+      guard hardware.units[name] == nil else { throw .EEXIST("an IOMMU has this name") }
+      let site = IOMMUKind.Site(
+        name: name, memory: memory, failures: kernel.failures, personality: kernel.personality,
+        choices: choices,
+        driver: { [hardware] make in
+          if let driver = hardware.drivers[kind.name] { return driver }
+          let driver = make()
+          hardware.drivers[kind.name] = driver
+          return driver
+        })
+      let unit = try IOMMUUnit(kind, site)
+      hardware.units[name] = unit
+      hardware.order.append(unit)
+      return unit
+    }
+  }
+
+  /// IOMMUs in the order in which they were plugged in.
+  public var allIOMMUs: [IOMMUUnit] { hardware.lock.withLock { hardware.order } }
+
+  public func iommu(_ name: String) -> IOMMUUnit? { hardware.lock.withLock { hardware.units[name] } }
+
+  /// Plugs a PCI function in behind an IOMMU, in the group of `companion` or one of its own.
+  ///
+  /// - Throws: EEXIST when the name or the requester ID is taken; what the driver refuses.
+  public func addFunction(
+    _ name: String, _ function: PCIFunction, behind unit: IOMMUUnit, groupOf companion: Endpoint? = nil
+  ) throws(Errno) -> Endpoint {
+    try hardware.lock.withLock { () throws(Errno) -> Endpoint in
+      guard hardware.endpoints[name] == nil else { throw .EEXIST("a device has this name") }
+      guard !hardware.endpoints.values.contains(where: { $0.function.source == function.source }) else {
+        throw .EEXIST("a device has this requester ID", UInt64(function.source))
+      }
+      guard let driver = unit.software.driver as? any PCIDriver else {
+        throw .ENODEV("the IOMMU takes no PCI functions")
+      }
+      let device = try driver.probe(function, behind: unit.software)
+      let endpoint = Endpoint(name, function, device, on: unit, memory)
+      unit.add(endpoint)
+      let group = companion?.device.group ?? CoreGroup(id: groupNumbers.allocate())
+      do throws(Errno) { try group.add(device) } catch {
+        unit.remove(endpoint)
+        driver.release(device)
+        throw error
+      }
+      hardware.endpoints[name] = endpoint
+      return endpoint
+    }
+  }
+
+  public func endpoint(_ name: String) -> Endpoint? { hardware.lock.withLock { hardware.endpoints[name] } }
+
+  /// Functions by name.
+  public var allFunctions: [Endpoint] {
+    hardware.lock.withLock { hardware.endpoints.values.sorted { $0.function.source < $1.function.source } }
+  }
+
+  /// Delivers what IOMMUs have to say to their drivers. Holds no lock.
+  public func settle() { for unit in allIOMMUs { unit.settle() } }
+}
+
+/// What is plugged into a machine.
+final class InstalledHardware: @unchecked Sendable {
+  let lock = Lock("hardware of the machine")
+  // Guarded by `lock`.
+  var drivers: [String: any PCIDriver] = [:]
+  var units: [String: IOMMUUnit] = [:]
+  var order: [IOMMUUnit] = []
+  var endpoints: [String: Endpoint] = [:]
+}

@@ -166,12 +166,44 @@ public final class PhysicalMemory: @unchecked Sendable {
     try allocateContiguous(PageTree.leafSize, alignment: PageTree.leafSize, compound: true)
   }
 
+  /// Exactly these frames, zeroed, each with one reference, the caller's; all of them or none.
+  ///
+  /// For whoever rebuilds a memory that was: a recording names its frames.
+  ///
+  /// - Throws: EINVAL for a frame that the memory does not have, EBUSY for one that is in use, or named twice.
+  public func claim(_ frames: [FrameNumber]) throws(Errno) {
+    try lock.withLock { () throws(Errno) in
+      for (done, frame) in frames.enumerated() {
+        do throws(Errno) {
+          guard Int(frame.raw) < frameCount else {
+            throw .EINVAL("no frame of this memory", UInt64(frame.raw), UInt64(frameCount))
+          }
+          guard !used.contains(Int(frame.raw)) else {
+            throw .EBUSY("the frame is in use", UInt64(frame.raw))
+          }
+        } catch {
+          for taken in frames[..<done] { untake(Int(taken.raw)) }
+          throw error
+        }
+        take(Int(frame.raw))
+      }
+    }
+    for frame in frames { prepare(Int(frame.raw), flags: 0) }
+  }
+
   /// With the lock held.
   private func take(_ frame: Int) {
     used.insert(frame)
     allocated += 1
     highestFrame = max(highestFrame, frame)
     words[frame].store(1, ordering: .relaxed)
+  }
+
+  /// Gives back a frame that nobody has seen yet, with the lock held.
+  private func untake(_ frame: Int) {
+    words[frame].store(0, ordering: .relaxed)
+    used.remove(frame)
+    allocated -= 1
   }
 
   private func prepare(_ frame: Int, flags new: UInt8) {

@@ -50,6 +50,32 @@ extension ProcessMemory {
     try insert(length, at: address, mode, .window(window), offset: 0, huge: false)
   }
 
+  /// Maps anonymous private memory whose pages are already there: exactly these frames, in this order. The
+  /// caller's references, one a frame, become the area's, unless it fails. A frame that others hold too is
+  /// copied when it is written, as after a fork.
+  ///
+  /// - Throws: EINVAL for no frames, shared memory, a frame that nobody holds or that is part of a huge page, a
+  ///   misaligned address; ENOMEM when it does not fit.
+  public func install(_ frames: [FrameNumber], at address: UInt64? = nil, mode: MapMode) throws(Errno)
+    -> UInt64
+  {
+    guard !mode.contains(.shared) else { throw .EINVAL("frames of a shared mapping are its file's") }
+    for frame in frames {
+      guard physical.isAllocated(frame), !physical.isCompound(frame) else {
+        throw .EINVAL("not a frame that a small page can have", UInt64(frame.raw))
+      }
+    }
+    return try insert(
+      UInt64(frames.count) << Page.shift, at: address, mode, .anonymous, offset: 0, huge: false
+    ) { area in
+      for (index, frame) in frames.enumerated() {
+        let isOwn = physical.referenceCount(of: frame) == 1
+        let flags = isOwn ? area.entryFlags : area.entryFlags & ~PageEntry.writable
+        table.set(area.firstPage + UInt64(index), PageEntry(frame, flags | PageEntry.anonymous))
+      }
+    }
+  }
+
   private func rounded(_ length: UInt64, huge: Bool) throws(Errno) -> UInt64 {
     let mask = (huge ? Page.hugeSize : Page.size) - 1
     guard length > 0 else { throw .EINVAL("a mapping has a length") }
@@ -58,9 +84,10 @@ extension ProcessMemory {
   }
 
   /// Adds an area, which takes over the caller's hold on the backing, also when it fails.
+  /// `filling` enters pages of the new area before anybody else sees it.
   private func insert(
     _ length: UInt64, at address: UInt64?, _ mode: MapMode, _ backing: VirtualArea.Backing, offset: UInt64,
-    huge: Bool
+    huge: Bool, filling: (VirtualArea) -> Void = { _ in }
   ) throws(Errno) -> UInt64 {
     var area = VirtualArea(start: 0, end: 0, mode: mode, backing: backing, offset: offset, huge: huge)
     do throws(Errno) {
@@ -83,6 +110,7 @@ extension ProcessMemory {
         }
         area.end = area.start + length
         place(area)
+        filling(area)
         return gone
       }
       for area in gone { area.closed() }

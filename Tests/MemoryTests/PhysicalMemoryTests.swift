@@ -54,6 +54,40 @@ internal import UAPI
     memory.expectEmpty()
   }
 
+  @Test func claimedFramesAreExactlyThose() throws {
+    let memory = smallMemory()
+    let dirty = try memory.allocateFrame()
+    memory.bytes(of: dirty).storeBytes(of: 0x55, as: UInt8.self)
+    memory.release(dirty)
+    let wanted: [FrameNumber] = [FrameNumber(900), dirty, FrameNumber(16383)]
+    try memory.claim(wanted)
+    #expect(memory.allocatedFrames == 3)
+    #expect(wanted.map(memory.referenceCount) == [1, 1, 1])
+    #expect(wanted.map(memory.firstByte) == [0, 0, 0])
+    #expect(try memory.allocateFrame().raw == 2)
+    memory.release(FrameNumber(2))
+    for frame in wanted { memory.release(frame) }
+    memory.expectEmpty()
+  }
+
+  /// A claim that fails takes nothing.
+  @Test(arguments: [
+    ([7, 8, 5], Errno.EBUSY), ([7, 7], .EBUSY), ([7, 0], .EBUSY), ([7, 16384], .EINVAL),
+    ([7, UInt32.max], .EINVAL),
+  ])
+  func aClaimIsWholeOrNothing(frames: [UInt32], errno: Errno) throws {
+    let memory = smallMemory()
+    try memory.claim([FrameNumber(5)])
+    #expect(failure { () throws(Errno) in try memory.claim(frames.map { FrameNumber($0) }) } == errno)
+    #expect(memory.allocatedFrames == 1)
+    #expect(memory.checkInvariants() == [])
+    try memory.claim([])
+    try memory.claim([FrameNumber(7)])
+    memory.release(FrameNumber(5))
+    memory.release(FrameNumber(7))
+    memory.expectEmpty()
+  }
+
   @Test func aStrideScatters() throws {
     let memory = PhysicalMemory(size: 64 * page, stride: 3)
     var seen: [UInt32] = []

@@ -40,6 +40,72 @@ internal import UAPI
       data.withUnsafeMutableBytes { space.copyIn(ProcessMemory.addressLimit - 5, into: $0) } == 5)
   }
 
+  @Test func installedFramesAreThePages() throws {
+    let space = ProcessMemory(physical)
+    let frames: [FrameNumber] = [FrameNumber(70), FrameNumber(12), FrameNumber(71)]
+    try physical.claim(frames)
+    let old = try space.allocate(length: page, at: 0x11000, mode: readWrite)
+    try space.store(UInt8(9), at: old)
+    #expect(try space.install(frames, at: 0x10000, mode: readWrite) == 0x10000)
+    #expect(physical.allocatedFrames == 3)
+    #expect(space.checkInvariants() == [])
+    try space.store(UInt8(5), at: 0x11000)
+    #expect(frames.map(physical.firstByte) == [0, 5, 0])
+    #expect(try space.pinned(0x10000, 3, writing: true) == frames)
+    for frame in frames { physical.unpin(frame) }
+    try space.unmap(0x11000, length: page)
+    #expect(physical.allocatedFrames == 2)
+    let chosen = try physical.allocateFrame()
+    #expect(try space.install([chosen], mode: .read) == ProcessMemory.addressLimit - page)
+    #expect(space.frame(at: ProcessMemory.addressLimit - page, writing: false) == chosen)
+    #expect(
+      failure { () throws(Errno) in try space.store(UInt8(1), at: ProcessMemory.addressLimit - page) }
+        == .EFAULT)
+    #expect(space.checkInvariants() == [])
+    space.exit()
+    physical.expectEmpty()
+  }
+
+  /// Whoever else holds an installed frame keeps what it has.
+  @Test func anInstalledFrameThatOthersHoldIsCopiedWhenWritten() throws {
+    let space = ProcessMemory(physical)
+    let frame = try physical.allocateFrame()
+    physical.retain(frame)
+    let address = try space.install([frame], mode: readWrite)
+    #expect(space.frame(at: address, writing: false) == frame)
+    #expect(space.checkInvariants() == [])
+    try space.store(UInt8(3), at: address)
+    #expect(physical.firstByte(frame) == 0)
+    #expect(physical.referenceCount(of: frame) == 1)
+    space.exit()
+    physical.release(frame)
+    physical.expectEmpty()
+  }
+
+  /// What cannot be installed stays the caller's.
+  @Test func aFailedInstallTakesNoReference() throws {
+    let space = ProcessMemory(physical)
+    let frame = try physical.allocateFrame()
+    let huge = try physical.allocateHugePage()
+    func installing(_ frames: [FrameNumber], at address: UInt64? = nil, _ mode: MapMode) -> Errno? {
+      failure { () throws(Errno) in _ = try space.install(frames, at: address, mode: mode) }
+    }
+    #expect(installing([], readWrite) == .EINVAL)
+    #expect(installing([frame], [.read, .shared]) == .EINVAL)
+    #expect(installing([frame, FrameNumber(9)], readWrite) == .EINVAL)
+    #expect(installing([frame, FrameNumber(.max)], readWrite) == .EINVAL)
+    #expect(installing([huge], readWrite) == .EINVAL)
+    #expect(installing([frame], at: 0x10, readWrite) == .EINVAL)
+    #expect(installing([frame], at: ProcessMemory.addressLimit, readWrite) == .ENOMEM)
+    #expect(physical.referenceCount(of: frame) == 1)
+    physical.release(frame)
+    for index in 0..<512 { physical.release(FrameNumber(huge.raw + UInt32(index))) }
+    #expect(space.checkInvariants() == [])
+    space.exit()
+    #expect(installing([frame], readWrite) == .EINVAL)
+    physical.expectEmpty()
+  }
+
   @Test func protectionIsObserved() throws {
     let space = ProcessMemory(physical)
     let address = try space.allocate(length: 4 * page, at: nil, mode: readWrite)

@@ -150,6 +150,8 @@ let package = Package(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),
     .testTarget(
+      name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
+    .testTarget(
       name: "VTdTests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
       swiftSettings: strict),
     .testTarget(

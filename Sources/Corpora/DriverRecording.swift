@@ -64,6 +64,12 @@ public struct DriverRecording: Sendable {
     public let value: UInt64
     /// Digits that it was printed with: registers differ in width.
     public let digits: Int
+
+    public init(name: String, value: UInt64, digits: Int) {
+      self.name = name
+      self.value = value
+      self.digits = digits
+    }
   }
 
   /// A request with everything that was seen of it. What was seen before the first has no request.

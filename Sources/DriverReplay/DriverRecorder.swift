@@ -24,4 +24,9 @@ public protocol DriverRecorder: AnyObject {
   /// The same for registers and for words of commands, for instance where a wait writes its status.
   func addressBits(ofRegister name: String) -> UInt64
   func addressBits(ofCommand words: [UInt64], word: Int) -> UInt64
+
+  /// Where an entry of the page table that points to another table has that table's address.
+  var tableAddressBits: UInt64 { get }
+  /// Commands that the recorder could see at most at the end of a step: what the driver's queue holds.
+  var ringCapacity: Int { get }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import IOMMU
 public import Memory
-internal import PageTables
+public import PageTables
 internal import Seams
 public import UAPI
 
@@ -102,6 +102,14 @@ open class TableDomain: PagingDomain, @unchecked Sendable {
     if gather.range != nil { flushDirty(gather) }
   }
 
-  /// The page table's walk, for showing it.
+  // MARK: Looking
+
+  /// The format's name.
   public final var tableName: String { table.name }
+  /// Where the table begins.
+  public final var tableRoot: TableRoot { table.root }
+  /// Frames that the tables occupy.
+  public final var tableFrames: Int { table.frameCount }
+  /// Every entry that is present, each before what is below it; with the indexes that lead to it.
+  public final func forEachEntry(_ body: (TableEntry, _ path: [Int]) -> Void) { table.forEachEntry(body) }
 }

@@ -61,6 +61,7 @@ let package = Package(
       name: "Machine",
       dependencies: [
         "UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest", "Hardware",
+        "PageTables",
       ],
       swiftSettings: hot),
 

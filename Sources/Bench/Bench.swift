@@ -5,7 +5,7 @@ public import UAPI
 /// on purpose. A model has one, a real kernel has none, and a front end that needs it says so.
 ///
 /// Descriptors and addresses are those of the target's current process.
-public protocol Bench: AnyObject {
+public protocol Bench: HardwareBench {
   // MARK: Looking
 
   /// The state of the open `/dev/iommu` behind `fd`: a record with `objects` (a list of records with `id`,

@@ -108,6 +108,9 @@ public protocol PCIDriver: IOMMUDriver {
 /// A PCI function that an IOMMU driver has taken. Drivers subclass it for what they keep per device.
 open class PCIDevice: Device, @unchecked Sendable {
   public let function: PCIFunction
+  /// What the hardware knows it by: segment and requester ID, unless the driver learns of another number, as a
+  /// function handle.
+  open var hardwareSource: UInt32 { function.source }
 
   public init(
     _ function: PCIFunction, behind instance: IOMMUInstance, capabilities: DeviceCapabilities,

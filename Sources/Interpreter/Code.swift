@@ -44,7 +44,7 @@ indirect enum Code {
   }
 }
 
-/// One of the objects of a mock device, or its properties.
+/// One of the objects of a device, or its properties.
 enum DevicePart: Sendable {
   case stdev, device, hwpt, flags
 }
@@ -57,6 +57,8 @@ enum Function: String, CaseIterable {
   case raw, iova, va, length, count, area
   // The state.
   case state, machine, refs, pins, translate, physical, exists
+  // The hardware.
+  case leaf, cached, stale
 
   /// Parameter names in order; those after `required` may be left out.
   var parameters: (names: [String], required: Int) {
@@ -73,7 +75,9 @@ enum Function: String, CaseIterable {
     case .state: (["of"], 0)
     case .machine: ([], 0)
     case .refs, .pins, .physical, .exists: (["of"], 1)
-    case .translate: (["hwpt", "iova"], 2)
+    case .translate, .leaf: (["hwpt", "iova"], 2)
+    case .cached: (["device", "iova", "pasid"], 2)
+    case .stale: ([], 0)
     }
   }
 
@@ -95,7 +99,7 @@ enum Function: String, CaseIterable {
   /// Looks at what only a bench knows.
   var needsBench: Bool {
     switch self {
-    case .state, .machine, .refs, .pins, .translate, .physical, .exists, .area: true
+    case .state, .machine, .refs, .pins, .translate, .physical, .exists, .area, .leaf, .cached, .stale: true
     default: false
     }
   }
@@ -120,6 +124,9 @@ enum Function: String, CaseIterable {
     case .translate: "the physical address behind an IOVA, or none"
     case .physical: "the physical address behind user memory, or none"
     case .exists: "1 while the object exists, else 0"
+    case .leaf: "the page table's entry around an IOVA: iova, physical, size, read, write, dirty; or none"
+    case .cached: "what the IOMMU's caches alone would answer to a device's read, or none"
+    case .stale: "caches that still reach a page which is no longer mapped"
     }
   }
 
@@ -128,7 +135,8 @@ enum Function: String, CaseIterable {
     case .fill, .seq, .random, .zero, .le16, .le32, .le64, .file: .bytes
     case .raw, .iova, .va, .length, .count, .refs, .exists, .area: .number
     case .machine: .record
-    case .translate, .physical, .state, .pins: nil
+    case .translate, .physical, .state, .pins, .leaf, .cached: nil
+    case .stale: .list
     }
   }
 }

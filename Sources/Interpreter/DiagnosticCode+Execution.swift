@@ -9,7 +9,8 @@ extension DiagnosticCode {
   public static let execution: [DiagnosticCode] = [
     .wrongOutcome, .wrongResult, .wrongState, .wrongMemory, .brokenInvariant, .unexpectedPass,
     .valueTooLargeAtRun, .wrongKindAtRun, .arithmeticAtRun, .noSuchMember, .tooManyRounds,
-    .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep, .divergence,
+    .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep, .divergence, .unknownHardware,
+    .staleTranslation,
   ]
 
   static let wrongOutcome = DiagnosticCode(
@@ -42,6 +43,21 @@ extension DiagnosticCode {
     "X0105", "The model breaks one of its rules",
     explanation:
       "A rule that must always hold does not. This is a defect of the model, not of the script.",
+    example: "")
+
+  static let unknownHardware = DiagnosticCode(
+    "X0118", "Hardware that there is not",
+    explanation:
+      "A kind of IOMMU, an option of it, a bug of a driver or a format of a table has a name that the machine "
+      + "does not know. 'iommu kinds' and 'bug kinds' print those that it does.",
+    example: "iommu io kind=gart")
+
+  static let staleTranslation = DiagnosticCode(
+    "X0119", "A cache outlived a mapping",
+    explanation:
+      "After the statement an IOMMU or a device still has a translation to a page that is no longer mapped: "
+      + "the driver forgot to invalidate it, or invalidated something else. Where that is on purpose, by a bug "
+      + "that the script switched on, say '-> stale'.",
     example: "")
 
   static let unexpectedPass = DiagnosticCode(

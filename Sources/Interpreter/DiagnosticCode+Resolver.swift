@@ -11,7 +11,7 @@ extension DiagnosticCode {
     .missingOperand, .tooManyOperands, .conflictingOptions, .unknownErrno, .unknownValue,
     .unknownFunction, .badArguments, .unknownResult, .recursion, .shadowedVerb, .fileNotFound,
     .includeLoop, .missingParameter, .badParameter, .unknownParameter, .outerBinding, .unknownCondition,
-    .valueTooLarge, .arithmetic, .tooManyBindings, .badRecord, .unavailableOutcome, .expectationOnCall,
+    .valueTooLarge, .arithmetic, .tooManyBindings, .badRecord, .expectationOnCall,
     .tooManyProblems, .unusedBinding, .staleExpectedFailure,
   ]
 
@@ -183,12 +183,6 @@ extension DiagnosticCode {
       "Between braces stand fields of the struct, or integers with their width: u32 40; u64 0x1000, "
       + "or raw bytes.",
     example: "ioctl default 0x3b80 { 8 }")
-
-  static let unavailableOutcome = DiagnosticCode(
-    "R0028", "An outcome that no command has yet",
-    explanation:
-      "fault and blocked belong to devices that do DMA and to threads.",
-    example: "destroy id:1 -> blocked")
 
   static let expectationOnCall = DiagnosticCode(
     "R0029", "An expectation about a procedure",

@@ -24,30 +24,29 @@ extension Executor {
     case stop(Stop)
   }
 
-  private func answer(_ name: String, _ value: Value) {
+  func answer(_ name: String, _ value: Value) {
     actionResults.append(Value.Member(name: name, value: value))
   }
 
   // The two kinds of failure meet here: what the script got wrong, and what the target answers.
-  private func tried<Result>(_ body: () throws(Errno) -> Result) throws(ActionError) -> Result {
+  func tried<Result>(_ body: () throws(Errno) -> Result) throws(ActionError) -> Result {
     do throws(Errno) { return try body() } catch { throw .errno(error) }
   }
 
-  private func given<Result>(_ body: () throws(Stop) -> Result) throws(ActionError) -> Result {
+  func given<Result>(_ body: () throws(Stop) -> Result) throws(ActionError) -> Result {
     do throws(Stop) { return try body() } catch { throw .stop(error) }
   }
 
-  private func file(_ code: Code) throws(ActionError) -> Int32 {
+  func file(_ code: Code) throws(ActionError) -> Int32 {
     try given { () throws(Stop) in try descriptor(code, noPlace) }
   }
 
-  private func integer(_ code: Code) throws(ActionError) -> UInt64 {
+  func integer(_ code: Code) throws(ActionError) -> UInt64 {
     try given { () throws(Stop) in try number(code, noPlace) }
   }
 
   /// Address and length of memory; the length of a bare address must be given.
-  private func memory(_ code: Code, _ length: Code?) throws(ActionError) -> (address: UInt64, length: UInt64)
-  {
+  func memory(_ code: Code, _ length: Code?) throws(ActionError) -> (address: UInt64, length: UInt64) {
     try given { () throws(Stop) in
       let value = try value(code)
       let address = value.number ?? 0
@@ -88,12 +87,13 @@ extension Executor {
         try target.mmap(fd, at: at, length: count, offset: start, flags: mode)
       }
       answer("memory", .memory(address: address, length: count))
-    case .addDevice(let flags): answer("device", .device(MockDevice(flags: try integer(flags))))
+    case .addDevice(let flags): answer("device", .device(ScriptDevice(flags: try integer(flags))))
+    case .hardware(let action): try perform(action)
     case .fork, .switchProcess, .exitProcess, .capability, .memoryLock: try processes(action)
     case .readFaults(let queue, let count): try readFaults(queue, count)
     case .replyFaults(let queue, let cookies, let code): try replyFaults(queue, cookies, code)
     case .readEvents(let queue, let count): try readEvents(queue, count)
-    case .show(let code, let subject): try show(code, subject)
+    case .show(let code, let part, let subject): try show(code, part, subject)
     default: try memory(action)
     }
   }
@@ -305,8 +305,11 @@ extension Executor {
 
   // MARK: Looking
 
-  private func show(_ code: Code?, _ subject: ShowSubject) throws(ActionError) {
+  private func show(_ code: Code?, _ part: Code?, _ subject: ShowSubject) throws(ActionError) {
     switch subject {
+    case .kinds: output(try kindsText(try theBench().iommuKinds))
+    case .bugs:
+      for (name, summary) in try theBench().driverBugs { output("\(name): \(summary)\n") }
     case .names:
       for (index, slot) in program.slots.enumerated() {
         if case .unset = slots[index] { continue }
@@ -320,19 +323,43 @@ extension Executor {
     case .object:
       guard let code else { return }
       let shown = try given { () throws(Stop) in try value(code) }
+      var name: String?
+      if let part {
+        name = String(decoding: try given { () throws(Stop) in try bytes(part, noPlace) }, as: UTF8.self)
+      }
+      if let fact = hardwareState(shown, try theBench()) {
+        return output(FactText.text(try self.part(name, of: fact)))
+      }
+      if name == "table", case .handle(let handle) = shown, handle.kind == .hwpt {
+        let fd = try given { () throws(Stop) in try currentContext(noPlace) }
+        return output(FactText.text(try theBench().table(fd, hwpt: handle.id) ?? .none))
+      }
       switch shown {
       case .handle(let handle) where handle.kind == .context:
         output(FactText.text(try theBench().state(of: handle.fd) ?? .none))
-      case .handle(let handle) where Kind.objects.contains(handle.kind): try showObject(handle.id)
-      case .device(let device) where device.exists: try showObject(device.device)
+      case .handle(let handle) where Kind.objects.contains(handle.kind): try showObject(handle.id, name)
+      case .device(let device) where device.exists: try showObject(device.device, name)
       default: output(ValueText(executor: self).text(shown, .any) + "\n")
       }
     }
   }
 
-  private func showObject(_ id: UInt32) throws(ActionError) {
+  private func showObject(_ id: UInt32, _ name: String?) throws(ActionError) {
     let bench = try theBench()
     let fd = try given { () throws(Stop) in try currentContext(noPlace) }
-    output(FactText.text(bench.state(of: fd, object: id) ?? .none))
+    output(FactText.text(try part(name, of: bench.state(of: fd, object: id) ?? .none)))
+  }
+
+  /// A member of what is known, or all of it.
+  private func part(_ name: String?, of fact: Fact) throws(ActionError) -> Fact {
+    guard let name else { return fact }
+    if let part = fact[name] { return part }
+    var known: [String] = []
+    if case .record(let members) = fact { known = members.map(\.name) }
+    throw .stop(
+      .problem(
+        Problem(
+          code: .noSuchMember, place: noPlace, message: "there is no part '\(name)'",
+          help: ["parts: " + known.joined(separator: " ")])))
   }
 }

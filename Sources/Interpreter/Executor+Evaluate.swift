@@ -144,7 +144,7 @@ extension Executor {
     }
   }
 
-  static func part(_ part: DevicePart, of device: MockDevice) -> UInt64 {
+  static func part(_ part: DevicePart, of device: ScriptDevice) -> UInt64 {
     switch part {
     case .stdev: UInt64(device.stdev)
     case .device: UInt64(device.device)
@@ -343,6 +343,9 @@ extension Executor {
     case .machine: return Value(try theBench().machineState())
     case .state:
       let bench = try theBench()
+      if let subject = arguments.first, let fact = hardwareState(try value(subject), bench) {
+        return Value(fact)
+      }
       let fd = try currentContext(place)
       if let subject = arguments.first {
         let subject = try value(subject)
@@ -373,6 +376,9 @@ extension Executor {
       let address = try number(arguments[0], place)
       return try theBench().physicalAddress(at: address).map { .physical($0) } ?? .none
     case .pins: return try pins(try value(arguments[0]), place)
+    case .leaf: return try leaf(arguments, place)
+    case .cached: return try cached(arguments, place)
+    case .stale: return .list(try theBench().staleTranslations().map { .text($0.evidence) })
     case .area: return try area(arguments, place)
     }
   }

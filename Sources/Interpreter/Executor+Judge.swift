@@ -242,5 +242,7 @@ extension Executor {
     guard let bench else { return }
     let violations = bench.violations()
     if !violations.isEmpty { fail(brokenInvariants(violations, node.place)) }
+    let stale = noteStaleTranslations()
+    if !stale.isEmpty { fail(staleTranslations(stale, node.place)) }
   }
 }

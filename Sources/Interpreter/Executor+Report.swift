@@ -147,7 +147,12 @@ extension Executor {
   /// What came, as it may be written behind `->`.
   func outcomeText(_ command: CommandNode, _ printer: ValueText) -> String {
     guard errno == 0 else { return Errno(code: errno).name }
-    var parts = ["ok"]
+    var parts: [String] =
+      switch ending {
+      case .completed: ["ok"]
+      case .faulted: ["fault"]
+      case .held: ["blocked"]
+      }
     for (index, spec) in specs(of: command).enumerated() {
       let value = result(index, command)
       if case .none = value { continue }
@@ -248,7 +253,8 @@ extension Executor {
     switch command.body {
     case .request(let plan), .raw(let plan, _): codes = plan.fields.map { $0.code }
     case .destroy(let subject, _): codes = [subject]
-    case .device(let device, _, let later, _): codes = [device] + later.fields.map { $0.code }
+    case .device(let device, let plan): codes = [device] + plan.later.fields.map { $0.code }
+    case .pageRequest(let device, let plan): codes = [device, plan.address]
     case .action, .call: break
     }
     func visit(_ code: Code) {

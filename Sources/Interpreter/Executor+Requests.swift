@@ -14,15 +14,23 @@ extension Executor {
   /// Carries a command out; its answer is in `errno` and the results.
   func perform(_ body: Body, watchesState: Bool) throws(Stop) {
     device = nil
+    ending = .completed
     if !actionResults.isEmpty { actionResults.removeAll(keepingCapacity: true) }
     watches = watchesState
     switch body {
-    case .request(let plan): try send(plan)
-    case .destroy(let subject, let plan):
+    case .request(let plan):
+      if !plan.devices.isEmpty, try !bindFunctions(plan.devices) { return }
       try send(plan)
-      if errno == 0, case .device(let device) = try value(subject) { device.forget() }
-    case .device(let code, let first, let later, let effect):
-      try send(to: code, first, later, effect)
+    case .destroy(let subject, let plan):
+      if case .device(let device) = try value(subject) {
+        if device.function != nil { return release(device) }
+        try send(plan)
+        if errno == 0 { device.forget() }
+        return
+      }
+      try send(plan)
+    case .device(let code, let plan): try send(to: code, plan)
+    case .pageRequest(let code, let plan): try requestPage(code, plan)
     case .raw(let plan, let bytes):
       if let bytes {
         let data = try self.bytes(bytes, plan.place)
@@ -55,9 +63,8 @@ extension Executor {
   }
 
   /// A request about a device: its first attachment makes it.
-  private func send(
-    to code: Code, _ first: RequestPlan?, _ later: RequestPlan, _ effect: DeviceEffect
-  ) throws(Stop) {
+  private func send(to code: Code, _ plan: AttachmentPlan) throws(Stop) {
+    let (first, later, effect) = (plan.first, plan.later, plan.effect)
     let subject = try value(code)
     guard case .device(let device) = subject else {
       // A SELFTEST object by its number.
@@ -65,6 +72,7 @@ extension Executor {
       return
     }
     self.device = device
+    if device.function != nil { return try change(device, plan) }
     if let first, !device.exists {
       try send(first)
       guard errno == 0 else { return }

@@ -9,7 +9,8 @@ extension Executor {
   func specs(of command: CommandNode) -> [ResultSpec] {
     switch command.body {
     case .request(let plan), .raw(let plan, _), .destroy(_, let plan): plan.results
-    case .device(_, let first, let later, _): (lastPlan === first ? first : later)?.results ?? later.results
+    case .device(_, let plan): lastPlan?.results ?? plan.later.results
+    case .pageRequest: []
     case .action: command.verb?.results ?? []
     case .call: []
     }

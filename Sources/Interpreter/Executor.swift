@@ -28,6 +28,10 @@ struct Problem {
 }
 
 final class Executor {
+  enum Ending {
+    case completed, faulted, held
+  }
+
   /// Why the run ended before its last statement.
   enum Halt {
     case until, cancelled, timedOut, limit
@@ -66,7 +70,7 @@ final class Executor {
   var isFetched = false
   var payloads: [(address: UInt64, count: Int)] = []
   var actionResults: [Value.Member] = []
-  var device: MockDevice?
+  var device: ScriptDevice?
   var lastPlan: RequestPlan?
   /// What the request looked like, kept for a message about it.
   var sent: [UInt8] = []
@@ -75,6 +79,12 @@ final class Executor {
   var watches = false
   /// An error of evaluation met where only an errno can be thrown.
   var pendingStop: Stop?
+  /// How the access of a device ended.
+  var ending = Ending.completed
+  /// IOMMUs that the script plugged in.
+  var plugged = 0
+  /// Stale translations that have been told of.
+  var knownStale: Set<String> = []
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
@@ -222,8 +232,8 @@ final class Executor {
     if case .call = command.body { return }
     let isAsExpected =
       switch command.demand.outcome {
-      case .succeed: errno == 0
-      case .failSomehow: errno != 0
+      case .succeed: errno == 0 && ending == .completed
+      case .failSomehow: errno != 0 || ending == .faulted
       case .anything: true
       case .oneOf(let accepted): accepts(accepted)
       }
@@ -242,7 +252,11 @@ final class Executor {
   private func accepts(_ accepted: [Demand.Accepted]) -> Bool {
     for outcome in accepted {
       switch outcome {
-      case .ok: if errno == 0 { return true }
+      case .ok: if errno == 0 && ending == .completed { return true }
+      case .fault: if errno == 0 && ending == .faulted { return true }
+      case .blocked: if errno == 0 && ending == .held { return true }
+      case .stale:
+        if errno == 0 && ending == .completed && noteStaleTranslations().isEmpty == false { return true }
       case .errno(let code): if errno == code { return true }
       case .rejected: if errno != 0 && !hasChangedState { return true }
       case .failed: if errno != 0 { return true }

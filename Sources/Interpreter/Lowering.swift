@@ -34,6 +34,8 @@ struct Lowering {
   private var arguments: [String: Argument]
   /// What the repeated operand got.
   let rest: [Argument]
+  /// Options that the verb takes under any name; a bare word has no value.
+  let extra: [(name: Name, value: Argument?)]
   /// Fields by their C names.
   private let raw: [(name: Name, argument: Argument)]
   private(set) var row: CommandRow?
@@ -47,6 +49,12 @@ struct Lowering {
   var device: Code?
   var effect = DeviceEffect.none
   var first: RequestPlan?
+  var attachTarget: Code?
+  var attachPASID: Code?
+  /// The device that asks for a page.
+  var requester: Code?
+  var requestPermissions: UInt64 = 0
+  var isLastRequest = true
   /// An integer in place of the struct.
   var argument: Code?
   /// Bytes of the struct where it is not the row's.
@@ -65,8 +73,9 @@ struct Lowering {
 
   init(
     _ verb: Verb, _ resolver: Resolver, _ place: Place, arguments: [String: Argument], rest: [Argument],
-    raw: [(name: Name, argument: Argument)], descriptor: Code?
+    raw: [(name: Name, argument: Argument)], extra: [(name: Name, value: Argument?)] = [], descriptor: Code?
   ) {
+    self.extra = extra
     self.verb = verb
     self.resolver = resolver
     self.place = place
@@ -306,14 +315,34 @@ struct Lowering {
       place: place, name: op.map { "TEST \($0.name)" } ?? row.name, request: row.request, row: row, op: op,
       template: builder.template, fields: builder.fields, payloads: payloads, descriptor: descriptor,
       argument: argument, results: results,
-      announced: sizeField.map { (offset: $0.offset, size: $0.size) })
+      announced: sizeField.map { (offset: $0.offset, size: $0.size) }, devices: deviceCodes)
+  }
+
+  /// Operands and options that may be devices.
+  private var deviceCodes: [Code] {
+    guard device == nil else { return [] }
+    return (verb.operands + verb.options).compactMap { parameter in
+      guard case .object(let kinds) = parameter.accepts, kinds.contains(.device) else { return nil }
+      return code(parameter.name)
+    }
   }
 
   /// The command as it stands.
   func makeBody() -> Body? {
     if let body { return body }
     guard let plan = plan() else { return nil }
-    if let device { return .device(device, first: first, later: plan, effect) }
+    if let device {
+      return .device(
+        device,
+        AttachmentPlan(first: first, later: plan, effect: effect, target: attachTarget, pasid: attachPASID))
+    }
+    if let requester, let address = code("address") {
+      return .pageRequest(
+        requester,
+        PageRequestPlan(
+          mock: plan, address: address, permissions: requestPermissions, pasid: code("pasid"),
+          group: code("group"), isLast: isLastRequest))
+    }
     if let subject { return .destroy(subject: subject, plan) }
     return .request(plan)
   }

@@ -106,14 +106,17 @@ final class RequestPlan {
   /// An integer argument, or a pointer of the script's own choice, in place of the struct.
   let argument: Code?
   let results: [ResultSpec]
+  /// Devices that the request names: a PCI function is bound before it.
+  let devices: [Code]
   /// The struct is announced larger than the template: offset and size of the field that says how large.
   let announced: (offset: Int, size: Int)?
 
   init(
     place: Place, name: String, request: UInt32, row: CommandRow?, op: SelftestOp?, template: [UInt8],
     fields: [FieldCode], payloads: [Payload], descriptor: Code?, argument: Code?, results: [ResultSpec],
-    announced: (offset: Int, size: Int)?
+    announced: (offset: Int, size: Int)?, devices: [Code] = []
   ) {
+    self.devices = devices
     self.place = place
     self.name = name
     self.request = request
@@ -138,14 +141,38 @@ final class RequestPlan {
 /// A command as the machine runs it.
 enum Body {
   case request(RequestPlan)
-  /// About a mock device: its first attachment makes it, later ones use the objects that exist.
-  case device(Code, first: RequestPlan?, later: RequestPlan, DeviceEffect)
+  /// About what a device is attached to.
+  case device(Code, AttachmentPlan)
+  /// A device asks for a page.
+  case pageRequest(Code, PageRequestPlan)
   /// A struct of bytes that are worked out when it runs, in place of the template.
   case raw(RequestPlan, Code?)
   /// `destroy`: a device's objects are forgotten when it works.
   case destroy(subject: Code, RequestPlan)
   case action(Action)
   case call(Procedure, [Code], Place)
+}
+
+/// A change of what a device is attached to, as a mock device and as a PCI function have it made.
+struct AttachmentPlan {
+  /// The first attachment of a mock device, which makes it.
+  let first: RequestPlan?
+  /// Later ones use the objects that exist.
+  let later: RequestPlan
+  let effect: DeviceEffect
+  /// The new page table; nil for a detachment.
+  let target: Code?
+  let pasid: Code?
+}
+
+/// A page request, as a mock device has it raised and as a PCI function does.
+struct PageRequestPlan {
+  let mock: RequestPlan
+  let address: Code
+  let permissions: UInt64
+  let pasid: Code?
+  let group: Code?
+  let isLast: Bool
 }
 
 /// What a request does to a device's own page table.
@@ -164,6 +191,7 @@ enum Action {
   case poll(Code)
   case mapFile(Code, offset: Code, length: Code, address: Code?, mode: MapMode)
   case addDevice(flags: Code)
+  case hardware(HardwareAction)
   case allocate(length: Code, address: Code?, mode: MapMode, huge: Bool, fill: Code?)
   case createMemFD(length: Code, huge: Bool, fill: Code?)
   case truncate(Code, length: Code)
@@ -178,9 +206,9 @@ enum Action {
   case readFaults(Code, count: Code)
   case replyFaults(Code, cookies: [Code], code: Code)
   case readEvents(Code, count: Code)
-  case show(Code?, what: ShowSubject)
+  case show(Code?, part: Code?, what: ShowSubject)
 }
 
 enum ShowSubject {
-  case object, context, machine, names
+  case object, context, machine, names, kinds, bugs
 }

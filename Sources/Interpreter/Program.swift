@@ -69,6 +69,12 @@ struct Demand {
     /// Any errno, and the state is as it was.
     case rejected
     case failed
+    /// The device's access faulted.
+    case fault
+    /// The IOMMU holds the device's access.
+    case blocked
+    /// It worked and left a cache behind that reaches what is no longer mapped.
+    case stale
   }
   var outcome: Outcome
   var checks: [CheckCode]

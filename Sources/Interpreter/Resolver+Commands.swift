@@ -46,9 +46,28 @@ extension Resolver {
       }
       bindings.append((bind(symbol, kind: results[index].shape.kind, isConstant: false), index))
     }
+    if let verb, let name = verb.namesResult, let symbol = Self.named(by: name, verb, statement.command) {
+      let slot = bind(symbol, kind: results.first?.shape.kind, isConstant: false)
+      use(slot)
+      bindings.append((slot, 0))
+    }
     return CommandNode(
       verb: verb, body: body, demand: demand, bindings: bindings, command: statement.command,
       demandSpan: statement.expectation?.span ?? statement.mark?.span ?? statement.command.span)
+  }
+
+  /// The word in the place of an operand, as the name that it binds.
+  private static func named(by operand: String, _ verb: Verb, _ command: Command) -> Symbol? {
+    guard let position = verb.operands.firstIndex(where: { $0.name == operand }) else { return nil }
+    var seen = 0
+    for given in command.operands(after: verb.words.count) {
+      guard case .positional(let value) = given.kind else { continue }
+      if seen == position, case .word(let word) = value.kind {
+        return Symbol(word, span: value.span, ordinal: 0)
+      }
+      seen += 1
+    }
+    return nil
   }
 
   /// Names of a command that could not be read are bound all the same, or every use would be reported too.
@@ -113,11 +132,28 @@ extension Resolver {
     var arguments: [String: Argument] = [:]
     var rest: [Argument] = []
     var raw: [(name: Name, argument: Argument)] = []
+    var extra: [(name: Name, value: Argument?)] = []
     var descriptor: Code?
     var positionals = verb.operands[...]
+    // The option whose value comes next.
+    var awaited: Parameter?
     for operand in command.operands(after: count) {
       switch operand.kind {
       case .positional(let value):
+        if let option = awaited {
+          awaited = nil
+          arguments[option.name] = resolveArgument(value, option, verb)
+          continue
+        }
+        if case .word(let word) = value.kind,
+          let option = verb.options.first(where: { $0.isPreposition && $0.name == word })
+        {
+          if arguments[option.name] != nil {
+            report(.conflictingOptions, place(value.span), "'\(word)' is given twice")
+          }
+          awaited = option
+          continue
+        }
         if case .word(let word) = value.kind,
           let option = verb.options.first(where: { $0.isWord && $0.name == word })
         {
@@ -129,7 +165,9 @@ extension Resolver {
           continue
         }
         guard let parameter = positionals.first else {
-          if case .word(let word) = value.kind {
+          if verb.takesAnyOption, case .word(let word) = value.kind {
+            extra.append((Name(word, span: value.span), nil))
+          } else if case .word(let word) = value.kind {
             reportUnknownWord(
               word, place(value.span), "an option of '\(verb.name)'", candidates: verb.options.map { $0.name }
             )
@@ -171,6 +209,10 @@ extension Resolver {
         {
           positionals.removeAll { $0.name == key.text }
           arguments[key.text] = resolveArgument(value, operand, verb)
+        } else if verb.takesAnyOption {
+          let (code, kind) = resolve(value)
+          extra.append(
+            (key, Argument(code: code, kind: kind, expression: value, place: place(value.span))))
         } else if !isField(key.text) {
           reportUnknownOption(key, verb, fields: (verb.row?.fields ?? []).map { $0.name })
         } else {
@@ -183,6 +225,11 @@ extension Resolver {
           .tooManyOperands, place(address.span), "'\(verb.name)' has no place for this", help: [verb.synopsis]
         )
       }
+    }
+    if let awaited {
+      report(
+        .missingOperand, place(command.span), "'\(awaited.name)' needs \(awaited.accepts.described)",
+        help: [verb.synopsis])
     }
     // After an option that nobody knows, a missing one is most likely the same.
     for parameter in verb.operands + verb.options
@@ -200,7 +247,8 @@ extension Resolver {
     // A lowering that misses operands would only report the same again.
     guard diagnostics.count == before || !isMissing(verb, arguments) else { return nil }
     var lowering = Lowering(
-      verb, self, place(command.span), arguments: arguments, rest: rest, raw: raw, descriptor: descriptor)
+      verb, self, place(command.span), arguments: arguments, rest: rest, raw: raw, extra: extra,
+      descriptor: descriptor)
     verb.lower(&lowering)
     let body = lowering.makeBody()
     if body != nil, lowering.body != nil, !lowering.isRawIoctl, let stray = raw.first {
@@ -273,7 +321,7 @@ extension Resolver {
       guard words.contains(word) else { return unknown(parameter.accepts.described, words) }
       return Argument(code: .constant(.text(word)), kind: .text, expression: value, place: here)
     case .any:
-      if case .found = lookUp(word) { return unknown("a value", []) }
+      if verb.namesResult != parameter.name, case .found = lookUp(word) { return unknown("a value", []) }
       return Argument(code: .constant(.text(word)), kind: .text, expression: value, place: here)
     default:
       return unknown(parameter.accepts.described, verb.options.map { $0.name })

@@ -55,11 +55,9 @@ extension Resolver {
       return nil
     case .kind(.rejected): return .rejected
     case .kind(.failed): return .failed
-    case .kind(let kind):
-      report(
-        .unavailableOutcome, place(alternative.span), "no command of this version ends as '\(kind.rawValue)'",
-        help: ["outcomes: an errno, ok, rejected, failed"])
-      return nil
+    case .kind(.fault): return .fault
+    case .kind(.blocked): return .blocked
+    case .kind(.stale): return .stale
     }
   }
 

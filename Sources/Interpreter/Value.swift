@@ -10,6 +10,8 @@ internal import Language
 public enum Kind: String, CaseIterable, Sendable, BitwiseCopyable {
   case context, ioas, device, hwpt, faultq, viommu, vdevice, veventq, hwqueue, access, item
   case memfd, dmabuf, fd, process
+  /// An IOMMU of the machine.
+  case iommu
   case memory, number, range, bytes, text, list, record
   /// A physical address.
   case physical
@@ -26,6 +28,7 @@ public enum Kind: String, CaseIterable, Sendable, BitwiseCopyable {
     case .hwpt: "a hardware page table"
     case .item: "an item of an access"
     case .ioas, .access: "an \(rawValue)"
+    case .iommu: "an IOMMU"
     default: "a \(rawValue)"
     }
   }
@@ -54,18 +57,36 @@ struct Handle: Equatable, Sendable, BitwiseCopyable {
   }
 }
 
-/// A mock device. It is described by `device add` and comes to exist, as the selftest command has it, with
-/// its first `attach`; until then its three objects have the number 0, which is never valid.
-final class MockDevice {
+/// A device that `device add` made.
+///
+/// A mock device comes to exist, as the selftest command has it, with its first `attach`; until then its three objects
+/// have the number 0, which is never valid. A PCI function is there from the beginning; what a program does first, it
+/// opens the function's device node and binds it, and gets the number of the iommufd object.
+final class ScriptDevice {
+  /// Of a mock device.
   let flags: UInt64
+  /// The bench's number of a PCI function; nil for a mock device.
+  let function: Int?
+  /// The device node of a PCI function, once it is open.
+  var file: Int32?
   var stdev: UInt32 = 0
   var device: UInt32 = 0
   var hwpt: UInt32 = 0
-  var exists: Bool { stdev != 0 }
+  /// Its iommufd object exists.
+  var exists: Bool { device != 0 }
 
-  init(flags: UInt64) { self.flags = flags }
+  init(flags: UInt64) {
+    self.flags = flags
+    function = nil
+  }
+
+  init(function: Int) {
+    flags = 0
+    self.function = function
+  }
 
   func forget() {
+    file = nil
     stdev = 0
     device = 0
     hwpt = 0
@@ -79,7 +100,7 @@ enum Value {
   case none
   case number(UInt64)
   case handle(Handle)
-  case device(MockDevice)
+  case device(ScriptDevice)
   /// A part of the process's memory.
   case memory(address: UInt64, length: UInt64)
   /// A closed range.
@@ -119,7 +140,8 @@ enum Value {
     switch self {
     case .number(let value), .physical(let value): value
     case .handle(let handle):
-      Kind.objects.contains(handle.kind) ? UInt64(handle.id) : UInt64(UInt32(bitPattern: handle.fd))
+      Kind.objects.contains(handle.kind) || handle.kind == .iommu
+        ? UInt64(handle.id) : UInt64(UInt32(bitPattern: handle.fd))
     case .device(let device): UInt64(device.device)
     case .memory(let address, _): address
     default: nil

@@ -66,6 +66,8 @@ public struct Parameter: Sendable {
   public let isWord: Bool
   /// The option may have a value.
   public let takesValue: Bool
+  /// The value follows the option's name as a word of its own: `behind $io`.
+  public var isPreposition = false
   let target: Target
 
   /// `len=SIZE` or an operand.
@@ -86,6 +88,13 @@ public struct Parameter: Sendable {
   /// A bare word that the verb looks at itself.
   static func word(_ name: String) -> Parameter {
     Parameter(name: name, accepts: .any, use: .optional, isWord: true, takesValue: false, target: .custom)
+  }
+
+  /// `name $value`, or `name=value`.
+  static func preposition(_ name: String, _ accepts: Accepts) -> Parameter {
+    var parameter = value(name, accepts)
+    parameter.isPreposition = true
+    return parameter
   }
 
   /// A bare word, or `name=value`.
@@ -113,16 +122,23 @@ public struct Verb: Sendable {
   public let examples: [String]
   let base: Base
   let results: [ResultSpec]
+  /// The operand whose word is bound to the first result: `iommu io kind=vtd` binds `$io`.
+  let namesResult: String?
+  /// Options of any name are taken; what they mean is known only when it runs.
+  let takesAnyOption: Bool
   let lower: @Sendable (inout Lowering) -> Void
 
   init(
     _ words: String, _ base: Base, or alternates: [String] = [], operands: [Parameter] = [],
-    options: [Parameter] = [], results: [ResultSpec] = [], _ summary: String, examples: [String] = [],
+    options: [Parameter] = [], results: [ResultSpec] = [], namesResult: String? = nil,
+    takesAnyOption: Bool = false, _ summary: String, examples: [String] = [],
     lower: @escaping @Sendable (inout Lowering) -> Void = { _ in }
   ) {
     self.words = words.split(separator: " ").map { String($0) }
     self.alternates = alternates.map { $0.split(separator: " ").map { String($0) } }
     self.base = base
+    self.namesResult = namesResult
+    self.takesAnyOption = takesAnyOption
     self.operands = operands
     self.options = options
     self.results = results
@@ -188,8 +204,10 @@ public struct Verb: Sendable {
     }
     for option in options {
       let shown =
-        option.isWord && !option.takesValue
-        ? option.name : option.isWord ? "\(option.name)[=]" : "\(option.name)="
+        option.isPreposition
+        ? "\(option.name) $\(option.name)"
+        : option.isWord && !option.takesValue
+          ? option.name : option.isWord ? "\(option.name)[=]" : "\(option.name)="
       parts.append(option.use == .required ? shown : "[\(shown)]")
     }
     return parts.joined(separator: " ")
@@ -199,7 +217,8 @@ public struct Verb: Sendable {
 /// Every verb of the language.
 public enum VerbTable {
   public static let all: [Verb] =
-    ioasVerbs + memoryVerbs + deviceVerbs + hwptVerbs + viommuVerbs + testVerbs + systemVerbs + vfioVerbs
+    ioasVerbs + memoryVerbs + deviceVerbs + hardwareVerbs + hwptVerbs + viommuVerbs + testVerbs + systemVerbs
+    + vfioVerbs
     + rawVerbs
 
   /// The verb that a command begins with: the longest name that fits its leading words.

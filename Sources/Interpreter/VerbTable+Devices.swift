@@ -7,15 +7,43 @@ internal import UAPI
 extension VerbTable {
   static let deviceVerbs: [Verb] = [
     Verb(
-      "device add", .local, or: ["add device"],
+      "device add", .local, or: ["add device"], operands: [.value("name", .any)],
       options: [
-        .value("kind", .words(["mock"])), .word("no-dirty"), .word("huge-iova"), .word("pasid"),
-        .value("flags", .number),
+        .value("kind", .words(["mock", "pci"])), .word("no-dirty"), .word("huge-iova"), .word("pasid"),
+        .value("flags", .number), .preposition("behind", .object([.iommu])), .value("rid", .number),
+        .value("group", .object([.device])), .value("pasid-bits", .number), .word("no-ats"), .word("no-pri"),
+        .word("virtual"),
       ],
-      results: [ResultSpec("device", .object(.device), .named)],
-      "Describes a mock device; its first `attach` plugs it in.",
-      examples: ["dev = device add kind=mock", "dev = device add kind=mock pasid no-dirty"]
+      results: [ResultSpec("device", .object(.device), .named)], namesResult: "name",
+      "Describes a mock device, which its first `attach` plugs in; or plugs in a PCI function behind an IOMMU.",
+      examples: [
+        "dev = device add kind=mock", "dev = device add kind=mock pasid no-dirty",
+        "device add nic behind $io rid=0x18 pasid-bits=8",
+      ]
     ) { l in
+      let ofMock = ["no-dirty", "huge-iova", "pasid", "flags"].filter { l.has($0) }
+      let ofPCI = ["behind", "rid", "group", "pasid-bits", "no-ats", "no-pri", "virtual"].filter { l.has($0) }
+      var isMock = !Environment.hardware.contains(l.resolver.environment.backend) && ofPCI.isEmpty
+      if case .constant(.text(let kind))? = l.code("kind") { isMock = kind == "mock" }
+      if isMock ? !ofPCI.isEmpty : !ofMock.isEmpty {
+        l.report(
+          .conflictingOptions,
+          "'\((isMock ? ofPCI : ofMock)[0])' is of a \(isMock ? "PCI function" : "mock device")",
+          help: [isMock ? "kind=pci" : "kind=mock"])
+        return
+      }
+      guard isMock else {
+        var function = FunctionCode()
+        function.behind = l.code("behind")
+        function.requesterID = l.code("rid")
+        function.groupOf = l.code("group")
+        function.pasidBits = l.code("pasid-bits")
+        function.ats = !l.has("no-ats")
+        function.pri = !l.has("no-pri")
+        function.isVirtualFunction = l.has("virtual")
+        l.body = .action(.hardware(.addFunction(function)))
+        return
+      }
       var flags: UInt64 = 0
       for (word, bit) in [("no-dirty", UInt64(1)), ("huge-iova", 2), ("pasid", 4)] where l.has(word) {
         flags |= bit
@@ -38,6 +66,8 @@ extension VerbTable {
       guard let device = l.argument("dev") else { return }
       l.set("id", device.code, role: .stdev)
       l.device = device.code
+      l.attachTarget = l.code("to")
+      l.attachPASID = l.code("pasid")
       guard !l.has("pasid"), let target = l.code("to") else { return }
       l.effect = .attaches
       var first = l
@@ -57,6 +87,8 @@ extension VerbTable {
       examples: ["replace $dev to=$hw", "replace $dev to=$hw pasid=5"]
     ) { l in
       guard let device = l.argument("dev") else { return }
+      l.attachTarget = l.code("to")
+      l.attachPASID = l.code("pasid")
       if let pasid = l.code("pasid") {
         l.clear()
         l.become(selftest: "PASID_REPLACE")
@@ -78,6 +110,7 @@ extension VerbTable {
       guard let device = l.argument("dev") else { return }
       l.set("id", device.code, role: .stdev)
       l.device = device.code
+      l.attachPASID = l.code("pasid")
       if !l.has("pasid") { l.effect = .detaches }
     },
     Verb(
@@ -111,11 +144,19 @@ extension VerbTable {
         .word("read", "perm", 1), .word("write", "perm", 2), .word("exec", "perm", 4),
         .word("priv", "perm", 8),
         .value("pasid", .number, to: "pasid"), .value("group", .number, to: "grpid"), .word("last"),
+        .word("more"),
       ],
-      "Makes a device raise an I/O page fault; each one is a group of its own, so `last` is understood.",
+      "Makes a device ask for a page. It is the last request of its group unless `more` says that others follow.",
       examples: ["fault $dev 0x9000 write", "fault $dev 0x9000 read pasid=5 group=3"]
     ) { l in
       if !["read", "write", "exec", "priv"].contains(where: { l.has($0) }) { l.set("perm", .number(1)) }
+      if l.has("last") && l.has("more") { l.reportConflict(["last", "more"]) }
+      l.requester = l.code("dev")
+      l.isLastRequest = !l.has("more")
+      for (word, bit) in [("read", UInt64(1)), ("write", 2), ("exec", 4), ("priv", 8)] where l.has(word) {
+        l.requestPermissions |= bit
+      }
+      if l.requestPermissions & 7 == 0 { l.requestPermissions |= 1 }
     },
     Verb(
       "event", .selftest("TRIGGER_VEVENT"),

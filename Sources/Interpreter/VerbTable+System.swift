@@ -90,15 +90,19 @@ extension VerbTable {
           address: l.code("at"), mode: mode))
     },
     Verb(
-      "show", .local, operands: [.value("object", .any)],
-      "Prints what is known of an object, or of the whole open file.", examples: ["show", "show $vm"]
-    ) { l in l.body = .action(.show(l.code("object"), what: l.has("object") ? .object : .context)) },
+      "show", .local, operands: [.value("object", .any), .value("part", .any)],
+      "Prints what is known of an object or of a part of it, or of the whole open file.",
+      examples: ["show", "show $vm", "show $io registers", "show $hw table"]
+    ) { l in
+      l.body = .action(
+        .show(l.code("object"), part: l.code("part"), what: l.has("object") ? .object : .context))
+    },
     Verb(
       "show machine", .local, "Prints memory and processes.", examples: ["show machine"]
-    ) { l in l.body = .action(.show(nil, what: .machine)) },
+    ) { l in l.body = .action(.show(nil, part: nil, what: .machine)) },
     Verb(
       "show names", .local, "Prints the names that are bound.", examples: ["show names"]
-    ) { l in l.body = .action(.show(nil, what: .names)) },
+    ) { l in l.body = .action(.show(nil, part: nil, what: .names)) },
   ]
 
   static let memoryVerbs: [Verb] = [

@@ -51,6 +51,8 @@ public enum Outcome: Hashable, Sendable {
     case blocked
     /// A device's access faulted.
     case fault
+    /// It worked, and some cache still reaches a page that is no longer mapped.
+    case stale
   }
 
   /// As written in a script.

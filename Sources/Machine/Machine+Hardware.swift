@@ -4,6 +4,7 @@ public import IOMMU
 internal import IOMMUFD
 internal import Memory
 internal import Seams
+internal import Synchronization
 public import UAPI
 
 // The hardware of a machine: IOMMUs by name, PCI functions behind them.
@@ -30,6 +31,7 @@ extension Machine {
       let unit = try IOMMUUnit(kind, site)
       hardware.units[name] = unit
       hardware.order.append(unit)
+      hardware.isPresent.store(true, ordering: .relaxed)
       return unit
     }
   }
@@ -63,6 +65,7 @@ extension Machine {
         throw error
       }
       hardware.endpoints[name] = endpoint
+      hardware.functions.append(endpoint)
       return endpoint
     }
   }
@@ -74,8 +77,30 @@ extension Machine {
     hardware.lock.withLock { hardware.endpoints.values.sorted { $0.function.source < $1.function.source } }
   }
 
+  /// Functions that were ever plugged in: the next one's number.
+  public var functionCount: Int { hardware.lock.withLock { hardware.functions.count } }
+
+  /// The function that was plugged in as the n-th, counted from 0; nil when it is gone.
+  public func function(number: Int) -> Endpoint? {
+    hardware.lock.withLock {
+      number >= 0 && number < hardware.functions.count ? hardware.functions[number] : nil
+    }
+  }
+
+  /// The lowest free device of bus 0, from 00:01.0.
+  ///
+  /// - Throws: ENOSPC when all 31 are taken.
+  func freeRequesterID() throws(Errno) -> UInt32 {
+    let taken = Set(allFunctions.map(\.function.source))
+    for device in UInt32(1)..<32 where !taken.contains(device << 3) { return device << 3 }
+    throw .ENOSPC("bus 0 has no free device")
+  }
+
   /// Delivers what IOMMUs have to say to their drivers. Holds no lock.
-  public func settle() { for unit in allIOMMUs { unit.settle() } }
+  public func settle() {
+    guard hardware.isPresent.load(ordering: .relaxed) else { return }
+    for unit in allIOMMUs { unit.settle() }
+  }
 }
 
 /// What is plugged into a machine.
@@ -86,4 +111,9 @@ final class InstalledHardware: @unchecked Sendable {
   var units: [String: IOMMUUnit] = [:]
   var order: [IOMMUUnit] = []
   var endpoints: [String: Endpoint] = [:]
+  /// By number; nil where one was unplugged.
+  var functions: [Endpoint?] = []
+
+  /// Whether there is any IOMMU: what a request without hardware pays for it.
+  let isPresent = Atomic<Bool>(false)
 }

@@ -10,7 +10,7 @@ public import UAPI
 /// The bench of the model: everything about a machine that no system call tells.
 public final class ModelBench: Bench {
   private let target: ModelTarget
-  private var machine: Machine { target.machine }
+  var machine: Machine { target.machine }
 
   public init(_ target: ModelTarget) { self.target = target }
 
@@ -22,7 +22,7 @@ public final class ModelBench: Bench {
     context(fd)?.objects.all.first { $0.id == id }?.facts
   }
 
-  private func context(_ fd: Int32) -> Context? {
+  func context(_ fd: Int32) -> Context? {
     do throws(Errno) {
       return try target.process.table.with(fd) { ($0 as? ContextFile)?.context }
     } catch { return nil }

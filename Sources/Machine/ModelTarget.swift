@@ -34,7 +34,8 @@ public final class ModelTarget: IoctlTarget {
   public func close(_ fd: Int32) throws(Errno) { try process.table.close(fd) }
 
   public func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
-    try process.table.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
+    defer { machine.settle() }
+    return try process.table.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
   }
 
   public func read(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
@@ -42,7 +43,8 @@ public final class ModelTarget: IoctlTarget {
   }
 
   public func write(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
-    try process.table.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
+    defer { machine.settle() }
+    return try process.table.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
   }
 
   public func poll(_ fd: Int32) throws(Errno) -> PollEvents { try process.table.with(fd) { $0.poll() } }

@@ -41,10 +41,12 @@ public final class PhysicalMemory: @unchecked Sendable {
   /// memory.
   public let backing: Int32?
 
+  /// The lowest frame that is handed out.
+  private let firstFrame: Int
   private let lock = Lock("physical memory")
   private let used: FrameBitmap
   private var allocated = 0
-  private var nextFrame = 1
+  private var nextFrame: Int
   private var highestFrame = 0
 
   @usableFromInline
@@ -62,9 +64,14 @@ public final class PhysicalMemory: @unchecked Sendable {
   ///     address space, down to none at all: then every allocation is ENOMEM.
   ///   - stride: frames between one single allocation and the next; a test that wants no two neighbours
   ///     says 2 or more.
+  ///   - firstFrame: the lowest frame that is handed out, at least 1.
   ///   - backing: an empty file, which becomes the memory's, so that other processes can map parts of it.
-  public init(size: UInt64 = PhysicalMemory.defaultSize, stride: Int = 1, backing: Int32? = nil) {
+  public init(
+    size: UInt64 = PhysicalMemory.defaultSize, stride: Int = 1, firstFrame: Int = 1, backing: Int32? = nil
+  ) {
     self.stride = max(1, stride)
+    self.firstFrame = max(1, firstFrame)
+    nextFrame = max(1, firstFrame)
     var frames = Int(min(size, 1 << 40) >> Page.shift)
     var mapped: UnsafeMutableRawPointer?
     var total = 0
@@ -115,8 +122,8 @@ public final class PhysicalMemory: @unchecked Sendable {
 
   func allocate(flags: UInt8) throws(Errno) -> FrameNumber {
     let frame = lock.withLock { () -> Int? in
-      let start = stride == 1 ? 1 : nextFrame
-      guard let frame = used.firstFree(from: start) ?? used.firstFree(from: 1) else { return nil }
+      let start = stride == 1 ? firstFrame : nextFrame
+      guard let frame = used.firstFree(from: start) ?? used.firstFree(from: firstFrame) else { return nil }
       nextFrame = frame + stride
       take(frame)
       return frame
@@ -141,7 +148,7 @@ public final class PhysicalMemory: @unchecked Sendable {
       throw .EINVAL("a run of frames needs a length and a power of two")
     }
     let first = lock.withLock { () -> Int? in
-      var from = 1
+      var from = firstFrame
       while let free = used.firstFree(from: from) {
         let first = (free + alignment - 1) & ~(alignment - 1)
         guard count <= frameCount - first else { return nil }

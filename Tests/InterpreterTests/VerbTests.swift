@@ -53,6 +53,9 @@ import UAPI
     e = veventq create $v
     c = 1
     i = 1
+    iommu io kind=vtd
+    device add nic behind $io
+    mem alloc 64K as ram
 
     """
 
@@ -65,6 +68,21 @@ import UAPI
       $0.severity == .error
     }
     #expect(errors.isEmpty, "\(DiagnosticRenderer().render(errors))")
+  }
+
+  @Test func whatFollowsAPrepositionIsItsValue() {
+    func problems(_ text: String) -> [String] {
+      Interpreter.check(
+        SourceFile(name: "x.iofd", text: Self.world + text), loader: MemoryLoader(), environment: mock
+      ).filter { $0.severity == .error }.map { $0.code.code }
+    }
+    #expect(problems("device add d behind $io rid=8").isEmpty)
+    #expect(problems("device add d behind=$io").isEmpty)
+    #expect(problems("device add d behind") == ["R0007"])
+    #expect(problems("device add d behind $vm") == ["R0006"])
+    #expect(problems("device add d kind=mock behind $io") == ["R0009"])
+    #expect(problems("device add d pasid kind=pci") == ["R0009"])
+    #expect(problems("device add d behind $io\ndma read $d 0 len=4 -> fault, reason=page").isEmpty)
   }
 
   @Test func everyVerbHasAnExample() {

@@ -20,6 +20,8 @@ public final class Endpoint: @unchecked Sendable {
   public let function: PCIFunction
   public let device: PCIDevice
   public let unit: IOMMUUnit
+  /// What the IOMMU knows it by.
+  public var source: UInt32 { device.hardwareSource }
   private let memory: PhysicalMemory
 
   private let lock = Lock("endpoint")
@@ -74,7 +76,9 @@ public final class Endpoint: @unchecked Sendable {
     var done = earlier
     while done.count < request.length {
       let (address, overflow) = request.address.addingReportingOverflow(UInt64(done.count))
-      guard !overflow else { return .fault(.outside(at: request.address, done: done)) }
+      guard !overflow else {
+        return .fault(ownFault("external abort", .external, at: request.address, done: done))
+      }
       let count = min(request.length - done.count, Int(4096 - address & 4095))
       switch translate(request, address, count, done.count) {
       case .translated(let translation):
@@ -82,14 +86,16 @@ public final class Endpoint: @unchecked Sendable {
           return .interrupt(address: message.address, data: message.data)
         }
         guard move(request, translation.address, count, &done) else {
-          return .fault(.outside(at: address, done: done))
+          return .fault(ownFault("external abort", .external, at: address, done: done))
         }
       case .aborted(let abort):
         if abort.completion == .zeros, !request.isWrite {
           done += [UInt8](repeating: 0, count: count)
           continue
         }
-        return .fault(DMAFault(abort, at: address, done: done))
+        return .fault(unit.fault(abort, at: address, done: done))
+      case .denied:
+        return .fault(ownFault("translation request denied", .denied, at: address, done: done))
       case .stalled(let tag):
         lock.withLock { held[tag] = HeldDMA(request: request, done: done) }
         return .held(tag: tag)
@@ -98,11 +104,26 @@ public final class Endpoint: @unchecked Sendable {
     return .done(request.isWrite && request.atomic == nil ? [] : done)
   }
 
-  private func translate(_ request: DMARequest, _ address: UInt64, _ count: Int, _ offset: Int)
-    -> TranslationAnswer
-  {
+  /// What became of a piece of a DMA.
+  private enum Piece {
+    case translated(Translation)
+    case aborted(Abort)
+    case stalled(UInt32)
+    /// The answer to the function's own translation request gives too little.
+    case denied
+
+    init(_ answer: TranslationAnswer) {
+      switch answer {
+      case .translated(let translation): self = .translated(translation)
+      case .aborted(let abort): self = .aborted(abort)
+      case .stalled(let tag): self = .stalled(tag)
+      }
+    }
+  }
+
+  private func translate(_ request: DMARequest, _ address: UInt64, _ count: Int, _ offset: Int) -> Piece {
     var transaction = Transaction(
-      source: function.source, pasid: request.pasid, address: address,
+      source: source, pasid: request.pasid, address: address,
       access: request.atomic != nil ? .atomic : request.isWrite ? .write : .read, execute: request.execute,
       privileged: request.privileged)
     if request.isWrite, request.bytes.count - offset >= 4 {
@@ -110,36 +131,40 @@ public final class Endpoint: @unchecked Sendable {
     }
     if request.isTranslated {
       transaction.kind = .translated
-      return send(transaction)
+      return Piece(send(transaction))
     }
-    guard function.control.ats, !request.avoidsCache else { return send(transaction) }
+    guard function.control.ats, !request.avoidsCache else { return Piece(send(transaction)) }
     let key = CacheKey(request.pasid, address)
     if let known = lock.withLock({ translations[key] }), allows(known, transaction) {
       return useTranslated(known, address, transaction)
     }
     transaction.kind = .translationRequest(noWrite: !transaction.writes)
     let answer = send(transaction)
-    guard case .translated(let translation) = answer else { return answer }
-    // An address in the interrupt range, or one that the function is told not to cache, is used untranslated.
-    guard translation.interrupt == nil, translation.readable || translation.writable else {
-      return .aborted(
-        Abort(code: 0, name: "translation request denied", recorded: false, completion: .unsupportedRequest))
+    guard case .translated(let translation) = answer else { return Piece(answer) }
+    // The interrupt range is not translated: a message goes as it is.
+    if translation.interrupt != nil {
+      transaction.kind = .untranslated
+      return Piece(send(transaction))
     }
+    guard translation.readable || translation.writable else { return .denied }
     remember(translation, key)
-    guard allows(translation, transaction) else {
-      return .aborted(
-        Abort(code: 0, name: "translation request denied", recorded: false, completion: .unsupportedRequest))
-    }
+    guard allows(translation, transaction) else { return .denied }
     return useTranslated(translation, address, transaction)
   }
 
-  private func useTranslated(_ known: Translation, _ address: UInt64, _ asked: Transaction)
-    -> TranslationAnswer
-  {
+  private func useTranslated(_ known: Translation, _ address: UInt64, _ asked: Transaction) -> Piece {
     var transaction = asked
     transaction.kind = .translated
     transaction.address = known.address & ~4095 | address & 4095
-    return send(transaction)
+    return Piece(send(transaction))
+  }
+
+  private func ownFault(_ name: String, _ reason: DMAFault.Reason, at address: UInt64, done: [UInt8])
+    -> DMAFault
+  {
+    DMAFault(
+      address: address, code: 0, name: name, reason: reason, recorded: false, completion: "completerAbort",
+      done: done)
   }
 
   private func allows(_ translation: Translation, _ transaction: Transaction) -> Bool {
@@ -183,9 +208,8 @@ public final class Endpoint: @unchecked Sendable {
     if retry {
       outcome = run(waiting.request, done: waiting.done)
     } else {
-      let abort = Abort(code: 0, name: "ended by software", recorded: false)
-      outcome = .fault(
-        DMAFault(abort, at: waiting.request.address &+ UInt64(waiting.done.count), done: waiting.done))
+      let place = waiting.request.address &+ UInt64(waiting.done.count)
+      outcome = .fault(ownFault("ended by software", .ended, at: place, done: waiting.done))
     }
     if case .held = outcome { return }
     lock.withLock {
@@ -213,13 +237,13 @@ public final class Endpoint: @unchecked Sendable {
     }
     let answer = send(
       Transaction(
-        source: function.source, pasid: pasid, address: address, access: writing ? .write : .read,
+        source: source, pasid: pasid, address: address, access: writing ? .write : .read,
         kind: .translationRequest(noWrite: !writing)))
     unit.settle()
     if case .translated(let translation) = answer, translation.readable || translation.writable {
       remember(translation, CacheKey(pasid, address))
     }
-    return answer.fact
+    return .record(answer.facts(unit.kind))
   }
 
   /// Asks for a page to be made present.
@@ -231,7 +255,7 @@ public final class Endpoint: @unchecked Sendable {
   ) throws(Errno) {
     guard function.control.pri else { throw .EOPNOTSUPP("the page request interface is off in the function") }
     let request = Hardware.PageRequest(
-      source: function.source, pasid: pasid, address: address & ~4095, read: read, write: write,
+      source: source, pasid: pasid, address: address & ~4095, read: read, write: write,
       execute: execute, privileged: privileged, last: last, group: group & 0x1FF)
     lock.withLock { requestsSent += 1 }
     unit.withHardware { $0.pageRequest(request) }
@@ -287,7 +311,7 @@ public final class Endpoint: @unchecked Sendable {
   public var facts: Fact {
     let control = function.control
     return .record([
-      ("name", .text(name)), ("address", .text(function.address)), ("source", .hex(UInt64(function.source))),
+      ("name", .text(name)), ("address", .text(function.address)), ("source", .hex(UInt64(source))),
       ("iommu", .text(unit.name)), ("group", device.group.map { .number(UInt64($0.id)) } ?? .none),
       ("ats", .flag(control.ats)), ("pri", .flag(control.pri)), ("pasid", .flag(control.pasid)),
       ("held", .number(UInt64(heldCount))),

@@ -63,14 +63,14 @@ public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable 
 
   // MARK: Devices
 
-  func add(_ endpoint: Endpoint) { waitingLock.withLock { endpoints[endpoint.function.source] = endpoint } }
+  func add(_ endpoint: Endpoint) { waitingLock.withLock { endpoints[endpoint.source] = endpoint } }
   func remove(_ endpoint: Endpoint) {
-    waitingLock.withLock { endpoints[endpoint.function.source] = nil }
+    waitingLock.withLock { endpoints[endpoint.source] = nil }
   }
   func endpoint(_ source: UInt32) -> Endpoint? { waitingLock.withLock { endpoints[source] } }
   /// Functions behind it, by source.
   public var allEndpoints: [Endpoint] {
-    waitingLock.withLock { endpoints.values.sorted { $0.function.source < $1.function.source } }
+    waitingLock.withLock { endpoints.values.sorted { $0.source < $1.source } }
   }
 
   // MARK: HardwareFabric

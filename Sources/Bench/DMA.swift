@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Bench
-internal import Hardware
 
 /// A DMA that a script asks a device for.
 public struct DMARequest: Sendable {
@@ -9,8 +7,8 @@ public struct DMARequest: Sendable {
     case fetchAdd = "fetch-add"
     case swap
 
-    /// - Precondition: both have the same length.
-    func apply(_ old: [UInt8], _ operand: [UInt8]) -> [UInt8] {
+    /// The new word, of as many bytes as the shorter of both.
+    public func apply(_ old: [UInt8], _ operand: [UInt8]) -> [UInt8] {
       guard self == .fetchAdd else { return operand }
       var carry = 0
       return zip(old, operand).map { a, b in
@@ -35,15 +33,26 @@ public struct DMARequest: Sendable {
   /// It sends an untranslated request although its ATS is on.
   public var avoidsCache = false
 
+  private init(
+    address: UInt64, length: Int, isWrite: Bool, bytes: [UInt8], atomic: Atomic?, pasid: UInt32?
+  ) {
+    self.address = address
+    self.length = length
+    self.isWrite = isWrite
+    self.bytes = bytes
+    self.atomic = atomic
+    self.pasid = pasid
+  }
+
   public static func read(_ address: UInt64, _ length: Int, pasid: UInt32? = nil) -> DMARequest {
     DMARequest(address: address, length: length, isWrite: false, bytes: [], atomic: nil, pasid: pasid)
   }
 
   public static func write(_ address: UInt64, _ bytes: [UInt8], pasid: UInt32? = nil) -> DMARequest {
-    DMARequest(address: address, length: bytes.count, isWrite: true, bytes: bytes, atomic: nil, pasid: pasid)
+    DMARequest(
+      address: address, length: bytes.count, isWrite: true, bytes: bytes, atomic: nil, pasid: pasid)
   }
 
-  /// - Precondition: 4 or 8 bytes.
   public static func atomic(_ atomic: Atomic, _ address: UInt64, _ bytes: [UInt8], pasid: UInt32? = nil)
     -> DMARequest
   {
@@ -70,47 +79,39 @@ public struct DMAFault: Sendable {
   /// The manual's code and name; 0 for what no IOMMU reported.
   public var code: UInt32
   public var name: String
+  /// What went wrong, in a word that every IOMMU has in common.
+  public var reason: Reason
   /// Whether the IOMMU recorded it.
   public var recorded: Bool
   public var completion: String
   /// What was moved before.
   public var done: [UInt8]
 
-  init(_ abort: Abort, at address: UInt64, done: [UInt8]) {
+  public enum Reason: String, Sendable, CaseIterable {
+    /// A page table has no translation, or one that does not allow the access. Not every IOMMU tells which.
+    case page
+    /// The access did not come as far as a page table: the device has no context, or one that lets nothing through.
+    case blocked
+    /// A structure or a request is not well-formed.
+    case malformed
+    /// There is no memory, for the access or for a structure.
+    case external
+    /// The function's own translation request was answered without permission.
+    case denied
+    /// Software ended it.
+    case ended
+  }
+
+  public init(
+    address: UInt64, code: UInt32, name: String, reason: Reason, recorded: Bool, completion: String,
+    done: [UInt8]
+  ) {
     self.address = address
-    code = abort.code
-    name = abort.name
-    recorded = abort.recorded
-    completion = "\(abort.completion)"
+    self.code = code
+    self.name = name
+    self.reason = reason
+    self.recorded = recorded
+    self.completion = completion
     self.done = done
-  }
-
-  /// Translated to where there is no memory.
-  static func outside(at address: UInt64, done: [UInt8]) -> DMAFault {
-    DMAFault(
-      Abort(code: 0, name: "external abort", recorded: false, completion: .completerAbort), at: address,
-      done: done)
-  }
-}
-
-extension TranslationAnswer {
-  /// For `ats` and `walk`.
-  var fact: Fact {
-    switch self {
-    case .translated(let translation):
-      .record([
-        ("result", .text("translated")), ("address", .hex(translation.address)),
-        ("size", .hex(1 << UInt64(min(63, translation.sizeLg2)))), ("readable", .flag(translation.readable)),
-        ("writable", .flag(translation.writable)), ("executable", .flag(translation.executable)),
-        ("global", .flag(translation.global)), ("cached", .flag(translation.fromCache)),
-      ])
-    case .aborted(let abort):
-      .record([
-        ("result", .text("fault")), ("code", .hex(UInt64(abort.code))), ("reason", .text(abort.name)),
-        ("recorded", .flag(abort.recorded)),
-      ])
-    case .stalled(let tag):
-      .record([("result", .text("stalled")), ("tag", .number(UInt64(tag)))])
-    }
   }
 }

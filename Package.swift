@@ -58,9 +58,11 @@ let package = Package(
       name: "Selftest", dependencies: ["UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers"],
       swiftSettings: hot),
     .target(
+      name: "VFIO", dependencies: ["UAPI", "Seams", "Memory", "IOMMU", "IOMMUFD"], swiftSettings: hot),
+    .target(
       name: "Machine",
       dependencies: [
-        "UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest", "Hardware",
+        "UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest", "VFIO", "Hardware",
         "PageTables",
       ],
       swiftSettings: hot),
@@ -77,7 +79,8 @@ let package = Package(
     .target(name: "CLinux"),
     .target(
       name: "Interpose",
-      dependencies: ["CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "Machine"], swiftSettings: hot),
+      dependencies: ["CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "VFIO", "Machine"],
+      swiftSettings: hot),
 
     // What real drivers wrote, against the model's.
     .target(
@@ -154,6 +157,10 @@ let package = Package(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(
       name: "VTdTests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VFIOTests",
+      dependencies: ["VFIO", "Machine", "Hardware", "IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI", "Bench"],
       swiftSettings: strict),
     .testTarget(
       name: "InterposeTests", dependencies: ["Interpose", "CLinux", "IOMMUFD", "Memory", "Seams", "UAPI"],

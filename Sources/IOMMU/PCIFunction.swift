@@ -80,6 +80,14 @@ public final class PCIFunction: @unchecked Sendable {
     tell?(after)
   }
 
+  /// A function-level reset, after which software restores what it had in the control registers. In between they are
+  /// clear, so nothing that the function had cached is left. `pcie_flr`, `pci_restore_state`.
+  public func reset() {
+    let saved = control
+    configure { $0 = Control() }
+    configure { $0 = saved }
+  }
+
   /// Who is the function: called after each change of the control registers.
   public func whenConfigured(_ body: @escaping (Control) -> Void) { lock.withLock { onControl = body } }
 

@@ -52,7 +52,7 @@ enum VFIOCompat {
     -> Int32
   {
     typealias L = Layout.VFIOMapDMA
-    let map = try Struct(32, at: argument, task)
+    let map = try UserStruct(32, at: argument, in: task.memory)
     guard map[L.argsz] >= 32 else { throw .EINVAL("argsz is below 32", UInt64(map[L.argsz])) }
     guard map[L.flags] & ~3 == 0 else { throw .EINVAL("unknown flag", UInt64(map[L.flags])) }
     var protection: Protection = .cache
@@ -71,7 +71,7 @@ enum VFIOCompat {
     -> Int32
   {
     typealias L = Layout.VFIOUnmapDMA
-    var unmap = try Struct(24, at: argument, task)
+    var unmap = try UserStruct(24, at: argument, in: task.memory)
     guard unmap[L.argsz] >= 24 else { throw .EINVAL("argsz is below 24", UInt64(unmap[L.argsz])) }
     guard unmap[L.flags] & ~2 == 0 else { throw .EINVAL("unknown flag", UInt64(unmap[L.flags])) }
     let (iova, size, all) = (unmap[L.iova], unmap[L.size], unmap[L.flags] & 2 != 0)
@@ -103,7 +103,7 @@ enum VFIOCompat {
     -> Int32
   {
     typealias L = Layout.VFIOInfo
-    var info = try Struct(24, reading: 16, at: argument, task)
+    var info = try UserStruct(24, reading: 16, at: argument, in: task.memory)
     let size = UInt64(info[L.argsz])
     guard size >= 16 else { throw .EINVAL("argsz is below 16", size) }
     return try context.withCompatIOAS { ioas throws(Errno) in
@@ -139,36 +139,6 @@ enum VFIOCompat {
       try info.copyOut(Int(min(size, 24)))
       return 0
     }
-  }
-
-  /// A small struct that VFIO copies by itself.
-  private struct Struct {
-    private var bytes: [UInt8]
-    private let address: UInt64
-    private let memory: any AddressSpace
-
-    /// - Throws: EFAULT.
-    init(_ size: Int, reading count: Int? = nil, at address: UInt64, _ task: any CallingTask) throws(Errno) {
-      let head = try task.memory.bytes(at: address, count: count ?? size)
-      bytes = head + [UInt8](repeating: 0, count: size - head.count)
-      self.address = address
-      memory = task.memory
-    }
-
-    subscript<Value>(_ slot: Slot<Value>) -> Value {
-      get {
-        bytes.withUnsafeBytes {
-          Value(littleEndian: $0.loadUnaligned(fromByteOffset: slot.offset, as: Value.self))
-        }
-      }
-      set {
-        bytes.withUnsafeMutableBytes {
-          $0.storeBytes(of: newValue.littleEndian, toByteOffset: slot.offset, as: Value.self)
-        }
-      }
-    }
-
-    func copyOut(_ count: Int) throws(Errno) { try memory.write(Array(bytes.prefix(count)), at: address) }
   }
 }
 

@@ -6,7 +6,7 @@ public import UAPI
 /// A system call of a program that the model answered.
 public struct AnsweredCall: Sendable {
   public enum Kind: Sendable {
-    /// `/dev/iommu` or `/dev/vfio/vfio`; the result is the descriptor.
+    /// `/dev/iommu`, `/dev/vfio/vfio` or `/dev/vfio/devices/vfioN`; the result is the descriptor.
     case open(path: String)
     case ioctl(request: UInt32, argument: UInt64, sent: [UInt8], received: [UInt8])
     /// Of an event file; plain are one buffer and no position. Others are told by their first buffer.

@@ -2,7 +2,7 @@
 
 /// A path that a program names, as far as the supervisor has something of its own under it.
 enum ProgramPath: Equatable {
-  /// `/dev/iommu` or `/dev/vfio/vfio`.
+  /// `/dev/iommu`, `/dev/vfio/vfio`, or something in `/dev/vfio/devices`, which the machine has or has not.
   case device(String)
   /// `/proc/.../fail-nth`: the thread that it belongs to.
   case failNth(Int32)
@@ -18,9 +18,10 @@ enum ProgramPath: Equatable {
   ///   - thread: the caller, which `self` and `thread-self` mean.
   init(_ path: String, from directory: () -> String?, thread: Int32, process: () -> Int32?) {
     self = .other
-    let last = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String($0) } ?? ""
+    let last: String = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
     let isDebug = path.contains("fail") || path.contains("debug")
-    guard last == "iommu" || last == "vfio" || last == "fail-nth" || last == "status" || isDebug else {
+    guard last == "iommu" || last.hasPrefix("vfio") || last == "fail-nth" || last == "status" || isDebug
+    else {
       return
     }
     guard let whole = path.hasPrefix("/") ? path : directory().map({ $0 + "/" + path }) else { return }
@@ -35,7 +36,8 @@ enum ProgramPath: Equatable {
     switch parts.first {
     case "dev":
       let name = "/" + parts.joined(separator: "/")
-      if name == "/dev/iommu" || name == "/dev/vfio/vfio" { self = .device(name) }
+      let isInDevices = parts.count == 4 && name.hasPrefix("/dev/vfio/devices/")
+      if name == "/dev/iommu" || name == "/dev/vfio/vfio" || isInDevices { self = .device(name) }
     case "proc":
       guard parts.count >= 3 else { return }
       let owner: Int32?

@@ -23,11 +23,11 @@ extension Supervisor {
       var flags: UInt64 = 0
       guard iofd_vm_read(call.thread, a.2, &flags, 8) == 8 else { return .goOn }
       return open(call, call.int(a.0), a.1, flags: Int32(truncatingIfNeeded: flags))
-    case .access: return look(call, AT_FDCWD, a.0) { .result(0) }
-    case .faccessat: return look(call, call.int(a.0), a.1) { .result(0) }
-    case .stat, .lstat: return look(call, AT_FDCWD, a.0) { self.fillStatus(call, a.1) }
-    case .newfstatat: return look(call, call.int(a.0), a.1) { self.fillStatus(call, a.2) }
-    case .statx: return look(call, call.int(a.0), a.1) { self.fillExtendedStatus(call, a.4) }
+    case .access: return look(call, AT_FDCWD, a.0) { _ in .result(0) }
+    case .faccessat: return look(call, call.int(a.0), a.1) { _ in .result(0) }
+    case .stat, .lstat: return look(call, AT_FDCWD, a.0) { self.fillStatus(call, a.1, $0) }
+    case .newfstatat: return look(call, call.int(a.0), a.1) { self.fillStatus(call, a.2, $0) }
+    case .statx: return look(call, call.int(a.0), a.1) { self.fillExtendedStatus(call, a.4, $0) }
     case .ioctl: return ioctl(call, call.int(a.0), UInt32(truncatingIfNeeded: a.1), a.2)
     case .mmap: return mmap(call)
     case .read: return move(call, [(a.1, a.2)], offset: nil, writing: false)

@@ -6,6 +6,7 @@ internal import Machine
 internal import Memory
 internal import Seams
 internal import UAPI
+internal import VFIO
 
 // Calls that name a file: the device nodes, and what of /proc and debugfs speaks of the model.
 
@@ -41,32 +42,49 @@ extension Supervisor {
   }
 
   /// `faccessat`, `stat`: the device nodes are there, whatever the system has.
-  func look(_ call: Notification, _ directory: Int32, _ address: UInt64, _ found: () -> Answer)
+  func look(_ call: Notification, _ directory: Int32, _ address: UInt64, _ found: (DeviceNumber) -> Answer)
     -> Answer
   {
-    guard case .device(let name) = path(call, directory, address) else { return .goOn }
-    return Glibc.access(name, F_OK) == 0 ? .goOn : found()
+    guard case .device(let name) = path(call, directory, address), machine.hasNode(name) else {
+      return .goOn
+    }
+    return Glibc.access(name, F_OK) == 0 ? .goOn : found(DeviceNumber(name))
   }
 
-  /// A character device of the misc driver, whose minor is chosen at run time.
-  func fillStatus(_ call: Notification, _ address: UInt64) -> Answer {
+  /// The number of a character device whose driver gets it at run time: the last of the misc driver's minors for
+  /// `/dev/iommu` and `/dev/vfio/vfio`, and for VFIO devices a major number of their own.
+  struct DeviceNumber {
+    let major: UInt32
+    let minor: UInt32
+
+    init(_ name: String) {
+      let index = VFIODevice.index(of: name)
+      major = index == nil ? 10 : 511
+      minor = index.map { UInt32($0) } ?? 126
+    }
+
+    /// As `st_rdev` has it: `new_encode_dev`.
+    var packed: UInt { UInt(minor & ~0xFF) << 12 | UInt(major) << 8 | UInt(minor & 0xFF) }
+  }
+
+  func fillStatus(_ call: Notification, _ address: UInt64, _ number: DeviceNumber) -> Answer {
     var status = stat()
     status.st_mode = S_IFCHR | 0o600
     status.st_nlink = 1
-    status.st_rdev = 10 << 8 | 126
+    status.st_rdev = number.packed
     status.st_blksize = 4096
     let size = MemoryLayout<stat>.size
     return iofd_vm_write(call.thread, address, &status, size) == size ? .result(0) : .failure(.EFAULT)
   }
 
-  func fillExtendedStatus(_ call: Notification, _ address: UInt64) -> Answer {
+  func fillExtendedStatus(_ call: Notification, _ address: UInt64, _ number: DeviceNumber) -> Answer {
     var words = [UInt32](repeating: 0, count: 64)
     words[0] = 0x7FF  // STATX_BASIC_STATS
     words[1] = 4096
     words[4] = 1
     words[7] = S_IFCHR | 0o600
-    words[32] = 10
-    words[33] = 126
+    words[32] = number.major
+    words[33] = number.minor
     return iofd_vm_write(call.thread, address, &words, 256) == 256 ? .result(0) : .failure(.EFAULT)
   }
 
@@ -75,10 +93,12 @@ extension Supervisor {
   func open(_ call: Notification, _ directory: Int32, _ address: UInt64, flags: Int32) -> Answer {
     switch path(call, directory, address) {
     case .device(let name):
+      guard machine.hasNode(name) else { return .goOn }
       guard let task = task(call) else { return refuse(call) }
       guard flags & (O_CREAT | O_EXCL) != O_CREAT | O_EXCL else { return .failure(.EEXIST) }
       guard flags & O_DIRECTORY == 0 else { return .failure(.ENOTDIR) }
-      let file = machine.kernel.open(vfio: name == "/dev/vfio/vfio")
+      let file: OpenFile
+      do throws(Errno) { file = try machine.open(name) } catch { return .failure(error) }
       return install(file, call, task, flags) { .open(path: name) }
     case .failNth(let thread):
       guard access("/proc/\(thread)", F_OK) == 0, let task = task(call) else { return .goOn }

@@ -45,8 +45,8 @@ public final class KernelTarget: IoctlTarget {
   public var userSpace: any UserSpace { own }
 
   public func open(_ path: String) throws(Errno) -> Int32 {
-    guard path == "/dev/iommu" || path == "/dev/vfio/vfio" else {
-      throw .ENOENT("the target has /dev/iommu and /dev/vfio/vfio")
+    guard path == "/dev/iommu" || path == "/dev/vfio/vfio" || path.hasPrefix("/dev/vfio/devices/") else {
+      throw .ENOENT("the target has /dev/iommu and what VFIO has")
     }
     return try keep(Glibc.open(path, O_RDWR | O_CLOEXEC))
   }

@@ -6,6 +6,7 @@ internal import Memory
 internal import Seams
 internal import Synchronization
 public import UAPI
+internal import VFIO
 
 // The hardware of a machine: IOMMUs by name, PCI functions behind them.
 
@@ -41,7 +42,8 @@ extension Machine {
 
   public func iommu(_ name: String) -> IOMMUUnit? { hardware.lock.withLock { hardware.units[name] } }
 
-  /// Plugs a PCI function in behind an IOMMU, in the group of `companion` or one of its own.
+  /// Plugs a PCI function in behind an IOMMU, in the group of `companion` or one of its own. It has a VFIO device
+  /// file from then on, whose number is the lowest that is free.
   ///
   /// - Throws: EEXIST when the name or the requester ID is taken; what the driver refuses.
   public func addFunction(
@@ -56,18 +58,62 @@ extension Machine {
         throw .ENODEV("the IOMMU takes no PCI functions")
       }
       let device = try driver.probe(function, behind: unit.software)
-      let endpoint = Endpoint(name, function, device, on: unit, memory)
+      let vfio = VFIODevice(index: hardware.vfioNumbers.allocate(), device, kernel)
+      let endpoint = Endpoint(name, function, device, on: unit, memory, vfio)
       unit.add(endpoint)
       let group = companion?.device.group ?? CoreGroup(id: groupNumbers.allocate())
       do throws(Errno) { try group.add(device) } catch {
-        unit.remove(endpoint)
         driver.release(device)
+        unit.remove(endpoint)
+        hardware.vfioNumbers.free(vfio.index)
+        if group.members.isEmpty { groupNumbers.free(group.id) }
         throw error
       }
       hardware.endpoints[name] = endpoint
       hardware.functions.append(endpoint)
       return endpoint
     }
+  }
+
+  /// Unplugs a PCI function: it leaves its group, on the domain in which no DMA works where its driver has one, and
+  /// the driver lets go of it. Linux waits for whoever uses the device; here that is refused.
+  /// `vfio_unregister_group_dev`, `iommu_deinit_device`.
+  ///
+  /// - Throws: ENOENT when it is not plugged in; EBUSY while its VFIO file is open, or an iommufd has bound it.
+  public func removeFunction(_ endpoint: Endpoint) throws(Errno) {
+    try hardware.lock.withLock { () throws(Errno) in
+      guard hardware.endpoints[endpoint.name] === endpoint else {
+        throw .ENOENT("the device is not plugged in")
+      }
+      let device = endpoint.device
+      for context in kernel.openContexts {
+        for case let object as DeviceObject in context.objects.all where object.device === device {
+          throw .EBUSY("an iommufd has bound the device", UInt64(object.id))
+        }
+      }
+      try endpoint.vfio.unregister()
+      if let group = device.group {
+        let domain = group.domain
+        group.remove(device)
+        if let blocked = device.driver?.blockedDomain, blocked !== domain {
+          try? blocked.attach(device, from: domain)
+        }
+        if group.members.isEmpty { groupNumbers.free(group.id) }
+      }
+      (device.driver as? any PCIDriver)?.release(device)
+      endpoint.unit.remove(endpoint)
+      hardware.endpoints[endpoint.name] = nil
+      if let number = hardware.functions.firstIndex(where: { $0 === endpoint }) {
+        hardware.functions[number] = nil
+      }
+      hardware.vfioNumbers.free(endpoint.vfio.index)
+    }
+  }
+
+  /// The device behind a VFIO device file.
+  func vfioDevice(at path: String) -> VFIODevice? {
+    guard let index = VFIODevice.index(of: path) else { return nil }
+    return hardware.lock.withLock { hardware.endpoints.values.first { $0.vfio.index == index }?.vfio }
   }
 
   public func endpoint(_ name: String) -> Endpoint? { hardware.lock.withLock { hardware.endpoints[name] } }
@@ -116,4 +162,6 @@ final class InstalledHardware: @unchecked Sendable {
 
   /// Whether there is any IOMMU: what a request without hardware pays for it.
   let isPresent = Atomic<Bool>(false)
+
+  var vfioNumbers = NumberAllocator()
 }

@@ -5,6 +5,7 @@ public import Memory
 internal import Seams
 internal import Selftest
 public import UAPI
+internal import VFIO
 
 /// A whole machine: physical memory, a kernel with iommufd, processes. Everything that a test needs and
 /// nothing that outlives it.
@@ -127,16 +128,29 @@ public final class Machine: @unchecked Sendable {
 
   // MARK: Device nodes
 
-  /// Opens `/dev/iommu` or `/dev/vfio/vfio` for a process.
+  /// Opens a device node: `/dev/iommu`, `/dev/vfio/vfio`, or `/dev/vfio/devices/vfioN` of a PCI function.
   ///
-  /// - Throws: ENOENT for another path, EMFILE.
-  public func open(_ path: String, by process: Process) throws(Errno) -> Int32 {
-    let file: ContextFile
+  /// - Throws: ENOENT for another path; what opening a VFIO device throws.
+  public func open(_ path: String) throws(Errno) -> OpenFile {
     switch path {
-    case "/dev/iommu": file = kernel.open()
-    case "/dev/vfio/vfio": file = kernel.open(vfio: true)
-    default: throw .ENOENT("the machine has /dev/iommu and /dev/vfio/vfio")
+    case "/dev/iommu": return kernel.open()
+    case "/dev/vfio/vfio": return kernel.open(vfio: true)
+    default:
+      guard let device = vfioDevice(at: path) else { throw .ENOENT("the machine has no such device node") }
+      return try device.open()
     }
+  }
+
+  /// Whether the machine has a device node of this name.
+  public func hasNode(_ path: String) -> Bool {
+    path == "/dev/iommu" || path == "/dev/vfio/vfio" || vfioDevice(at: path) != nil
+  }
+
+  /// Opens a device node for a process.
+  ///
+  /// - Throws: as `open`; EMFILE.
+  public func open(_ path: String, by process: Process) throws(Errno) -> Int32 {
+    let file = try open(path)
     do throws(Errno) { return try process.table.install(file) } catch {
       file.releaseFile()
       throw error

@@ -7,6 +7,7 @@ internal import IOMMUFD
 internal import Memory
 internal import PageTables
 public import UAPI
+internal import VFIO
 
 extension ModelBench {
   // MARK: Plugging in
@@ -64,7 +65,7 @@ extension ModelBench {
   }
 
   public func devicePath(of function: Int) -> String? {
-    machine.function(number: function).flatMap { machine.devicePath(of: $0) }
+    machine.function(number: function)?.vfio.path
   }
 
   private func endpoint(_ number: Int) throws(Errno) -> Endpoint {

@@ -25,6 +25,8 @@ public struct CommandRow: Sendable {
     case iommufd
     /// The type1 requests that `/dev/iommu` answers: `argsz` first, or an integer argument.
     case vfio
+    /// What a VFIO device answers: `argsz` first, or no argument.
+    case vfioDevice
     /// `IOMMU_TEST_CMD`: one struct whose union depends on `op`.
     case selftest
   }
@@ -54,16 +56,18 @@ public struct CommandRow: Sendable {
   }
 }
 
-/// The table of every request that `/dev/iommu` knows.
+/// The table of every request that `/dev/iommu` knows, and those of `/dev/vfio/devices/vfioN` that have to do with it.
 public enum CommandTable {
   /// The 22 public commands, 0x80...0x95, in the order of their numbers.
   public static let iommufd: [CommandRow] = coreRows + hwptRows + viommuRows
   /// The six VFIO type1 requests.
   public static let vfio: [CommandRow] = vfioRows
+  /// The requests of a VFIO device that bind it to an iommufd, attach it, describe and reset it.
+  public static let vfioDevice: [CommandRow] = vfioDeviceRows
   /// `IOMMU_TEST_CMD` as one row per op, in the order of the ops.
   public static let selftestOps: [SelftestOp] = SelftestOp.table
 
-  public static let all: [CommandRow] = iommufd + [selftest] + vfio
+  public static let all: [CommandRow] = iommufd + [selftest] + vfio + vfioDevice
 
   /// The row of a request value, or nil.
   public static func row(request: UInt32) -> CommandRow? { byRequest[request] }

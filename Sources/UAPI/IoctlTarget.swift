@@ -6,7 +6,7 @@
 /// program makes, made by the target's *current process*; file descriptors and addresses are that
 /// process's. A failing call throws the errno that the program would see.
 public protocol IoctlTarget: AnyObject {
-  /// Opens a device node as that process: `/dev/iommu` or `/dev/vfio/vfio`.
+  /// Opens a device node as that process: `/dev/iommu`, `/dev/vfio/vfio` or `/dev/vfio/devices/vfioN`.
   ///
   /// - Throws: ENOENT for another path, EMFILE when the descriptor table is full.
   func open(_ path: String) throws(Errno) -> Int32

@@ -79,6 +79,16 @@ public enum Names {
     "VFIO_DMA_UNMAP_FLAG", [("GET_DIRTY_BITMAP", 1, v(6, 2)), ("ALL", 2, v(6, 2)), ("VADDR", 4, v(6, 2))])
   public static let vfioInfoFlags = NamedValues(
     "VFIO_IOMMU_INFO", [("PGSIZES", 1, v(6, 2)), ("CAPS", 2, v(6, 2))])
+  public static let vfioBindFlags = NamedValues("VFIO_DEVICE_BIND_FLAG", [("TOKEN", 1, v(6, 17))])
+  public static let vfioAttachFlags = NamedValues("VFIO_DEVICE_ATTACH", [("PASID", 1, v(6, 15))])
+  public static let vfioDetachFlags = NamedValues("VFIO_DEVICE_DETACH", [("PASID", 1, v(6, 15))])
+  public static let vfioDeviceFlags = NamedValues(
+    "VFIO_DEVICE_FLAGS",
+    [
+      ("RESET", 1, v(6, 2)), ("PCI", 2, v(6, 2)), ("PLATFORM", 4, v(6, 2)), ("AMBA", 8, v(6, 2)),
+      ("CCW", 16, v(6, 2)), ("AP", 32, v(6, 2)), ("FSL_MC", 64, v(6, 2)), ("CAPS", 128, v(6, 2)),
+      ("CDX", 256, v(6, 6)),
+    ])
   public static let vfioExtensions = NamedValues(
     "VFIO extension",
     [

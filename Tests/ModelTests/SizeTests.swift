@@ -92,5 +92,10 @@ struct SizeTests {
     #expect(CommandTable.selftest.request == 0x3BA0)
     #expect(CommandTable.selftestOps.map(\.number) == Array(1...23))
     #expect(CommandTable.vfio.map(\.request) == [0x3B64, 0x3B65, 0x3B66, 0x3B70, 0x3B71, 0x3B72])
+    #expect(CommandTable.vfioDevice.map(\.request) == [0x3B6B, 0x3B6F, 0x3B76, 0x3B77, 0x3B78])
+    for (kernel, sizes) in [(Personality.v6_12, [24, 0, 16, 12, 8]), (.v7_2, [24, 0, 24, 16, 12])] {
+      #expect(CommandTable.vfioDevice.map { $0.fullSize(kernel.version) } == sizes)
+    }
+    #expect(CommandTable.vfioDevice.map(\.minimumSize) == [16, 0, 16, 12, 8])
   }
 }

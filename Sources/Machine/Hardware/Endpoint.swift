@@ -5,6 +5,7 @@ public import IOMMU
 internal import Memory
 internal import Seams
 public import UAPI
+public import VFIO
 
 // A PCI function that does DMA. Every access goes to the IOMMU in front of it, in pieces that do not cross 4 KiB:
 //
@@ -22,6 +23,8 @@ public final class Endpoint: @unchecked Sendable {
   public let unit: IOMMUUnit
   /// What the IOMMU knows it by.
   public var source: UInt32 { device.hardwareSource }
+  /// What programs open to use it: `/dev/vfio/devices/vfioN`.
+  public let vfio: VFIODevice
   private let memory: PhysicalMemory
 
   private let lock = Lock("endpoint")
@@ -51,13 +54,15 @@ public final class Endpoint: @unchecked Sendable {
   }
 
   init(
-    _ name: String, _ function: PCIFunction, _ device: PCIDevice, on unit: IOMMUUnit, _ memory: PhysicalMemory
+    _ name: String, _ function: PCIFunction, _ device: PCIDevice, on unit: IOMMUUnit,
+    _ memory: PhysicalMemory, _ vfio: VFIODevice
   ) {
     self.name = name
     self.function = function
     self.device = device
     self.unit = unit
     self.memory = memory
+    self.vfio = vfio
     function.whenConfigured { [weak self] control in
       if !control.ats { self?.forgetAll() }
     }
@@ -312,7 +317,8 @@ public final class Endpoint: @unchecked Sendable {
     let control = function.control
     return .record([
       ("name", .text(name)), ("address", .text(function.address)), ("source", .hex(UInt64(source))),
-      ("iommu", .text(unit.name)), ("group", device.group.map { .number(UInt64($0.id)) } ?? .none),
+      ("vfio", .text(vfio.path)), ("iommu", .text(unit.name)),
+      ("group", device.group.map { .number(UInt64($0.id)) } ?? .none),
       ("ats", .flag(control.ats)), ("pri", .flag(control.pri)), ("pasid", .flag(control.pasid)),
       ("held", .number(UInt64(heldCount))),
       (

@@ -102,7 +102,8 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "LineEditing", "Interpose", "Machine", "Drivers", "IOMMU", "Memory", "Seams", "Interpreter",
+        "Runner", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "IOMMU", "Memory",
+        "Seams", "Interpreter",
         "Language",
         "Corpora", "UAPI", "Bench",
       ],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Corpora
+internal import DriverReplay
 internal import Runner
 internal import UAPI
 
@@ -10,7 +11,9 @@ internal import UAPI
 extension Subcommand {
   static let replay = Subcommand(
     name: "replay", operands: "FILE...",
-    summary: "Runs programs of raw ioctls and prints what each step answered.",
+    summary:
+      "Runs programs of raw ioctls and prints what each step answered; or compares the model's IOMMU drivers\n"
+      + "with a recording of real ones.",
     options: [
       SharedOptions.kernel, SharedOptions.target,
       OptionRow(
@@ -71,14 +74,25 @@ private struct Replay {
           try player.play(RandomProgram.make(theme, seed: random.seed &+ UInt64(index)))
         }
       }
-      for path in paths {
-        let programs = try RecordedProgram.parse(HostFile.read(path, limit: Self.longestFile))
+      for path in paths where player.mayGoOn {
+        let bytes = try HostFile.read(path, limit: Self.longestFile)
+        if DriverRecording.isOne(bytes) {
+          if try !replay(DriverRecording(bytes), path, output) { player.status = .failed }
+          continue
+        }
+        let programs = try RecordedProgram.parse(bytes)
         for program in programs where player.mayGoOn { try player.play(program) }
       }
     } catch let error as FileFailure {
       Terminal.complain(error.description)
       player.status = .invalid
     } catch let error as RecordedProgram.Malformed {
+      Terminal.complain(error.description)
+      player.status = .invalid
+    } catch let error as DriverRecording.Malformed {
+      Terminal.complain(error.description)
+      player.status = .invalid
+    } catch let error as DriverReplay.Failure {
       Terminal.complain(error.description)
       player.status = .invalid
     } catch {
@@ -90,6 +104,28 @@ private struct Replay {
     }
     return Terminal.finish(output, Interrupts.isRaised ? .interrupted : player.status)
   }
+
+  /// Replays what a real IOMMU driver wrote, and says how many lines the model's writes as well.
+  private func replay(_ recording: DriverRecording, _ path: String, _ output: ByteOutput) throws -> Bool {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let outcome = try DriverReplay.run(recording, name: name)
+    let parts = ["step", "rc", "ctx", "cmd", "pte"].map { word in
+      "\(word) \(outcome.equal[word, default: 0])/\(outcome.total[word, default: 0])"
+    }
+    output.write(
+      "\(path): \(outcome.equalLines) of \(outcome.comparedLines) lines equal (\(parts.joined(separator: ", ")))\n"
+    )
+    for (reason, lines) in outcome.leftOut.sorted(by: { $0.key < $1.key }) {
+      output.write("  left out \(lines): \(reason)\n")
+    }
+    for difference in outcome.differences.prefix(Self.differencesShown) { output.write("  \(difference)\n") }
+    if outcome.differences.count > Self.differencesShown {
+      output.write("  and \(outcome.differences.count - Self.differencesShown) more differences\n")
+    }
+    return outcome.differences.isEmpty
+  }
+
+  private static let differencesShown = 20
 
   /// Files of programs are read whole.
   private static let longestFile = 1 << 30

@@ -63,7 +63,9 @@ struct Subcommand: Sendable {
 enum SharedOptions {
   static let kernel = OptionRow(
     "--kernel", value: .required("6.12|7.2"), help: "the kernel whose answers to give (7.2)")
-  static let backend = OptionRow("--backend", value: .required("mock"), help: "the IOMMU hardware (mock)")
+  static let backend = OptionRow(
+    "--backend", value: .required("KIND"),
+    help: "the IOMMU hardware: mock, vtd, amd, smmuv3, riscv or s390 (mock)")
   static let target = OptionRow(
     "--target", value: .required("TARGET"),
     help: "model, a real /dev/iommu, or both in lockstep: model,/dev/iommu (model)")

@@ -87,6 +87,15 @@ public struct DriverRecording: Sendable {
 
   public let lines: [Line]
 
+  /// Whether a file begins like a driver recording.
+  public static func isOne(_ bytes: [UInt8]) -> Bool {
+    for line in bytes.prefix(1 << 16).split(separator: UInt8(ascii: "\n"))
+    where line.first != UInt8(ascii: "#") {
+      return line.starts(with: Array("ctx ".utf8)) || line.starts(with: Array("step ".utf8))
+    }
+    return false
+  }
+
   /// - Throws: `Malformed` for the first line that is not understood.
   public init(_ bytes: [UInt8]) throws(Malformed) {
     var lines: [Line] = []

@@ -2,89 +2,15 @@
 internal import Language
 internal import UAPI
 
-// Literal records: entries of an invalidation, and structs written field by field.
+// Literal records: structs written field by field.
 
 extension Lowering {
   /// The integer types of a raw record.
   private static let widths: [String: Int] = ["u8": 1, "u16": 2, "u32": 4, "u64": 8]
 
-  /// `invalidate`: entries of the selftest driver's two layouts, or raw bytes.
-  mutating func invalidation() {
-    let type = code("type") ?? .number(0xDEAD_BEEF)
-    set("data_type", type)
-    if let data = code("data") {
-      if !rest.isEmpty { reportConflict(["data", "entries"]) }
-      payload(.bytes(data), pointer: "data_uptr")
-      return
-    }
-    let records = rest.compactMap { argument -> Record? in
-      if case .record(let record)? = argument.expression?.kind { record } else { nil }
-    }
-    let keys = Set(records.flatMap { $0.entries.flatMap { $0.operands.compactMap { key(of: $0) } } })
-    let isVirtual = argument("on")?.kind == .viommu || keys.contains("vdevice") || keys.contains("cache")
-    var parts: [Code] = []
-    var length: Int?
-    for record in records {
-      guard let (code, size) = entry(record, isVirtual: isVirtual) else { return }
-      if let size {
-        if length == nil { length = size }
-        if length != size && !overrides("entry_len") {
-          report(.badRecord, "entries differ in length", help: ["give entry_len=, or make them alike"])
-        }
-      }
-      parts.append(code)
-    }
-    set("entry_num", .number(UInt64(records.count)))
-    set("entry_len", .number(UInt64(length ?? (isVirtual ? 12 : 8))))
-    if !parts.isEmpty { payload(.bytes(.concatenation(parts, place)), pointer: "data_uptr") }
-  }
-
-  private func key(of operand: Operand) -> String? {
-    switch operand.kind {
-    case .named(let name, _): name.text
-    default: nil
-    }
-  }
-
-  /// One entry as bytes, with its length where that is known.
-  private func entry(_ record: Record, isVirtual: Bool) -> (Code, Int?)? {
-    if let raw = rawBytes(record, row: nil) { return raw }
-    var flags: Code = .number(0)
-    var words: [String: Code] = [:]
-    let known = isVirtual ? ["flags", "vdevice", "cache"] : ["flags", "iotlb"]
-    for operand in record.entries.flatMap({ $0.operands }) {
-      let here = Place(source: place.source, span: operand.span)
-      switch operand.kind {
-      case .positional(let value):
-        guard case .word("all") = value.kind else {
-          resolver.report(
-            .badRecord, here, "an entry has fields, 'all', or raw bytes",
-            help: ["{ \(known.dropFirst().joined(separator: "= "))=... }, { all }, { raw hex\"...\" }"])
-          return nil
-        }
-        flags = .number(1)
-      case .named(let name, let value):
-        guard known.contains(name.text) else {
-          resolver.report(
-            .badRecord, Place(source: place.source, span: name.span), "an entry has no field '\(name.text)'",
-            help: [Suggest.help(for: name.text, in: known) ?? "fields: " + known.joined(separator: " ")])
-          return nil
-        }
-        let (code, _) = resolver.resolve(value)
-        if name.text == "flags" { flags = code } else { words[name.text] = code }
-      case .mapped:
-        resolver.report(.badRecord, here, "an entry has no addresses")
-        return nil
-      }
-    }
-    let names = isVirtual ? ["vdevice", "cache"] : ["iotlb"]
-    let values = [flags] + names.map { words[$0] ?? .number(0) }
-    return (.function(.le32, values, place), values.count * 4)
-  }
-
   /// A record of integers and bytes: `{ u32 40; u64 0x1000; hex"00" }`, `{ raw hex"ff" }`; nil when it is
   /// something else.
-  private func rawBytes(_ record: Record, row: CommandRow?) -> (Code, Int?)? {
+  func rawBytes(_ record: Record, row: CommandRow?) -> (Code, Int?)? {
     var parts: [Code] = []
     var size: Int? = 0
     for entry in record.entries {

@@ -177,6 +177,44 @@ struct Lowering {
     }
   }
 
+  /// Backends by name, where their data has another.
+  private static let driverWords = ["vtd": "VTD_S1", "smmuv3": "ARM_SMMUV3", "amd": "AMD_GUEST"]
+
+  /// What `hwpt create` gives a driver: the selftest's words, VT-d's first stage, SMMUv3's stream table entry, AMD's
+  /// device table entry.
+  mutating func pageTableData() {
+    var parts: [Code] = []
+    var standard = "SELFTEST"
+    for name in ["iotlb", "pagetable"] {
+      if let value = code(name) { parts.append(.function(.le32, [value], place)) }
+    }
+    if has("pagetable") && !has("iotlb") { parts.insert(.function(.le32, [.number(0)], place), at: 0) }
+    if let root = code("pgtbl") {
+      standard = "VTD_S1"
+      var flags: UInt64 = 0
+      for (word, bit) in [("sre", UInt64(1)), ("eafe", 2), ("wpe", 4)] where has(word) { flags |= bit }
+      parts += [
+        .function(.le64, [.number(flags), root], place),
+        .function(.le32, [code("width") ?? .number(48), .number(0)], place),
+      ]
+    }
+    if let entry = code("ste") {
+      standard = "ARM_SMMUV3"
+      parts.append(entry)
+    }
+    if let entry = code("dte") {
+      standard = "AMD_GUEST"
+      parts.append(entry)
+    }
+    let kinds = [has("iotlb") || has("pagetable"), has("pgtbl"), has("ste"), has("dte")]
+    if kinds.count(where: { $0 }) > 1 {
+      reportConflict(["iotlb", "pgtbl", "ste", "dte"].filter { has($0) })
+    }
+    typedData(
+      names: Names.hwptData, fixed: parts, type: "data_type", pointer: "data_uptr", length: "data_len",
+      default: standard)
+  }
+
   /// Driver data with its type: `data=selftest` and named words, or `data=BYTES` with `type=`.
   mutating func typedData(
     names: NamedValues, fixed parts: [Code], type: String, pointer: String, length: String,
@@ -187,7 +225,7 @@ struct Lowering {
     if let data = arguments["data"] {
       if let word = data.word {
         if number != nil { reportConflict(["data", "type"]) }
-        guard let value = names.value(named: word) else {
+        guard let value = names.value(named: Self.driverWords[word] ?? word) else {
           reportUnknown(data, "kind of data", names.entries.map { $0.name })
           return
         }

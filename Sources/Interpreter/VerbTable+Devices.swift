@@ -172,29 +172,23 @@ extension VerbTable {
         .value("parent", .object([.ioas, .hwpt, .viommu]), to: "pt_id", .required),
         .word("nest", "flags", 1), .word("dirty", "flags", 2), .word("pasid", "flags", 8),
         .value("fault", .object([.faultq])), .value("data", .any), .value("type", .choice(Names.hwptData)),
-        .value("iotlb", .number), .value("pagetable", .number),
+        .value("iotlb", .number), .value("pagetable", .number), .value("pgtbl", .number),
+        .value("width", .number), .word("sre"), .word("eafe"), .word("wpe"), .value("ste", .bytes),
+        .value("dte", .bytes),
       ],
       results: [ResultSpec("id", .object(.hwpt), .object(.hwpt, id: 16, fd: nil))],
       "Creates a hardware page table on an IOAS, or a nested one on a parent or a virtual IOMMU.",
       examples: [
         "hw = hwpt create dev=$dev parent=$vm nest dirty",
         "n = hwpt create dev=$dev parent=$hw data=selftest iotlb=0xbadbeef fault=$q",
+        "n = hwpt create dev=$nic parent=$hw pgtbl=0x200000 width=48",
       ]
     ) { l in
       if let queue = l.code("fault") {
         l.set("fault_id", queue)
         l.addBits("flags", UInt64(HWPTFlag.faultIDValid))
       }
-      var parts: [Code] = []
-      for name in ["iotlb", "pagetable"] {
-        if let value = l.code(name) { parts.append(.function(.le32, [value], l.place)) }
-      }
-      if l.has("pagetable") && !l.has("iotlb") {
-        parts.insert(.function(.le32, [.number(0)], l.place), at: 0)
-      }
-      l.typedData(
-        names: Names.hwptData, fixed: parts, type: "data_type", pointer: "data_uptr", length: "data_len",
-        default: "SELFTEST")
+      l.pageTableData()
     },
     Verb(
       "invalidate", .request("HWPT_INVALIDATE"),
@@ -206,7 +200,9 @@ extension VerbTable {
       results: [ResultSpec("done", .number, .field(offset: 24, size: 4))],
       "Flushes caches of a nested page table or of a virtual IOMMU, entry by entry.",
       examples: [
-        "invalidate $n { iotlb=2 }   -> done=1", "invalidate $v { vdevice=$vd cache=1 } { all vdevice=$vd }",
+        "invalidate $n { iotlb=2 }   -> done=1", "invalidate $n { addr=0x1000 pages=1 }",
+        "invalidate $v { tlbi-nh-va asid=1 addr=0x1000 leaf }",
+        "invalidate $v { vdevice=$vd cache=1 } { all vdevice=$vd }",
         "invalidate $n { raw hex\"00000000 09000000\" }   -> EINVAL, done=0",
       ]
     ) { l in l.invalidation() },

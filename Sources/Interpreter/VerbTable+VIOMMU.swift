@@ -19,8 +19,11 @@ extension VerbTable {
         ResultSpec("out", .number, .word(payload: 0, offset: 4, size: 4)),
         ResultSpec("offset", .hex, .word(payload: 0, offset: 8, size: 8)),
         ResultSpec("length", .hex, .word(payload: 0, offset: 16, size: 8)),
+        ResultSpec("window", .hex, .word(payload: 0, offset: 0, size: 8)),
+        ResultSpec("room", .hex, .word(payload: 0, offset: 8, size: 8)),
       ],
-      "Creates a guest's share of a physical IOMMU on a nesting parent. `in` is the selftest driver's data.",
+      "Creates a guest's share of a physical IOMMU on a nesting parent. `in` is the selftest driver's data; "
+        + "`window` and `room` are what Tegra241's answers, given data=zero(16).",
       examples: ["v = viommu create dev=$dev parent=$hw type=selftest"]
     ) { l in
       if !l.has("type") { l.set("type", .number(0xDEAD_BEEF)) }

@@ -18,6 +18,10 @@ public struct Rigs: Sendable {
   public enum Backend: String, CaseIterable, Sendable {
     /// The mock driver of the kernel's own selftests.
     case mock
+    case vtd, amd, smmuv3, riscv, s390
+
+    /// What `iommu NAME kind=` calls it; nil for the mock.
+    var iommu: IOMMUKind? { self == .mock ? nil : IOMMUKind.named(rawValue) }
   }
 
   /// Where requests go.
@@ -54,6 +58,7 @@ public struct Rigs: Sendable {
     switch target {
     case .model:
       let target = ModelTarget(Machine.Configuration(kernel: kernel))
+      if let kind = backend.iommu { _ = try target.machine.addIOMMU("iommu0", kind) }
       return Rig(target: target, bench: ModelBench(target), backend: backend.rawValue)
     case .device:
       let target = try KernelTarget(kernel: isChosen ? kernel.version : nil)

@@ -37,8 +37,8 @@ public struct FunctionDescription: Sendable {
   public var behind: Int?
   /// The number of a function whose group it joins.
   public var groupOf: Int?
-  public var ats = true
-  public var pri = true
+  public var ats = false
+  public var pri = false
   public var pasidBits = 16
   public var isVirtualFunction = false
   public init() {}

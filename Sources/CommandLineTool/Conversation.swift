@@ -57,7 +57,7 @@ struct Conversation {
     options.defines = defines
     options.cancellation = cancellation
     session = Session(rig: rig, loader: DiskLoader(), options: options) { try rigs.make() }
-    prompt = "iofd \(rigs.kernel.rawValue)/\(rigs.backend.rawValue)> "
+    prompt = "iofd \(rigs.kernel.rawValue)/\(rigs.backend.name)> "
   }
 
   /// Until the person leaves.

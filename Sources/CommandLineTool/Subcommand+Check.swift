@@ -21,7 +21,7 @@ extension Subcommand {
       let renderer = try SharedOptions.renderer(arguments, for: output)
       let rigs = try SharedOptions.rigs(arguments)
       let environment = Environment(
-        kernel: rigs.kernel.version, backend: rigs.backend.rawValue, hasBench: true)
+        kernel: rigs.kernel.version, backend: rigs.backend.name, hasBench: true)
       let defines = try SharedOptions.defines(arguments)
       let entries = ScriptTree(arguments.operands).entries
       var status = ExitStatus.passed

@@ -107,7 +107,7 @@ private struct ProgramRun {
     }
     var options = RunOptions()
     options.output = { errors.write($0) }
-    let rig = Rig(target: target, bench: ModelBench(target), backend: Rigs.Backend.mock.rawValue)
+    let rig = Rig(target: target, bench: ModelBench(target), backend: Backend.mock.name)
     let result = Interpreter.run(source, loader: DiskLoader(), options: options) { rig }
     for diagnostic in result.diagnostics + result.cases.flatMap(\.diagnostics) {
       errors.write(renderer.render(diagnostic))

@@ -64,8 +64,9 @@ enum SharedOptions {
   static let kernel = OptionRow(
     "--kernel", value: .required("6.12|7.2"), help: "the kernel whose answers to give (7.2)")
   static let backend = OptionRow(
-    "--backend", value: .required("KIND"),
-    help: "the IOMMU hardware: mock, vtd, amd, smmuv3, riscv or s390 (mock)")
+    "--backend", value: .required("KIND[:OPTION,...]"),
+    help:
+      "the IOMMU hardware: mock, vtd, amd, smmuv3, riscv or s390 (mock); options are those of `iommu kinds`")
   static let target = OptionRow(
     "--target", value: .required("TARGET"),
     help: "model, a real /dev/iommu, or both in lockstep: model,/dev/iommu (model)")
@@ -77,8 +78,15 @@ enum SharedOptions {
   static func rigs(_ arguments: Arguments) throws(UsageError) -> Rigs {
     Rigs(
       kernel: try arguments.choice("--kernel", Personality.self),
-      backend: try arguments.choice("--backend", Rigs.Backend.self) ?? .mock,
+      backend: try backend(arguments),
       target: try arguments.choice("--target", Rigs.Target.self) ?? .model)
+  }
+
+  private static func backend(_ arguments: Arguments) throws(UsageError) -> Backend {
+    guard let text = arguments.last("--backend") else { return .mock }
+    do throws(Backend.Unknown) { return try Backend(text) } catch {
+      throw UsageError(message: error.message, help: error.help)
+    }
   }
 
   /// What to do about a `/dev/iommu` that cannot be opened.

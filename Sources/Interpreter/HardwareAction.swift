@@ -29,8 +29,8 @@ struct FunctionCode {
   var behind: Code?
   var groupOf: Code?
   var pasidBits: Code?
-  var ats = true
-  var pri = true
+  var ats = false
+  var pri = false
   var isVirtualFunction = false
 }
 

@@ -11,18 +11,18 @@ extension VerbTable {
       options: [
         .value("kind", .words(["mock", "pci"])), .word("no-dirty"), .word("huge-iova"), .word("pasid"),
         .value("flags", .number), .preposition("behind", .object([.iommu])), .value("rid", .number),
-        .value("group", .object([.device])), .value("pasid-bits", .number), .word("no-ats"), .word("no-pri"),
+        .value("group", .object([.device])), .value("pasid-bits", .number), .word("ats"), .word("pri"),
         .word("virtual"),
       ],
       results: [ResultSpec("device", .object(.device), .named)], namesResult: "name",
-      "Describes a mock device, which its first `attach` plugs in; or plugs in a PCI function behind an IOMMU.",
+      "Describes a mock device, which its first `attach` plugs in; or plugs in a PCI function behind an IOMMU; `pri` has `ats` in it.",
       examples: [
         "dev = device add kind=mock", "dev = device add kind=mock pasid no-dirty",
-        "device add nic behind $io rid=0x18 pasid-bits=8",
+        "device add nic behind $io rid=0x18 pasid-bits=8", "device add gpu behind $io pri",
       ]
     ) { l in
       let ofMock = ["no-dirty", "huge-iova", "pasid", "flags"].filter { l.has($0) }
-      let ofPCI = ["behind", "rid", "group", "pasid-bits", "no-ats", "no-pri", "virtual"].filter { l.has($0) }
+      let ofPCI = ["behind", "rid", "group", "pasid-bits", "ats", "pri", "virtual"].filter { l.has($0) }
       var isMock = !Environment.hardware.contains(l.resolver.environment.backend) && ofPCI.isEmpty
       if case .constant(.text(let kind))? = l.code("kind") { isMock = kind == "mock" }
       if isMock ? !ofPCI.isEmpty : !ofMock.isEmpty {
@@ -38,8 +38,8 @@ extension VerbTable {
         function.requesterID = l.code("rid")
         function.groupOf = l.code("group")
         function.pasidBits = l.code("pasid-bits")
-        function.ats = !l.has("no-ats")
-        function.pri = !l.has("no-pri")
+        function.ats = l.has("ats") || l.has("pri")
+        function.pri = l.has("pri")
         function.isVirtualFunction = l.has("virtual")
         l.body = .action(.hardware(.addFunction(function)))
         return

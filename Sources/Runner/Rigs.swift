@@ -14,16 +14,6 @@ public struct Rigs: Sendable {
   /// Whether `kernel` was asked for; a real kernel otherwise says itself what it is.
   private let isChosen: Bool
 
-  /// The hardware a machine has.
-  public enum Backend: String, CaseIterable, Sendable {
-    /// The mock driver of the kernel's own selftests.
-    case mock
-    case vtd, amd, smmuv3, riscv, s390
-
-    /// What `iommu NAME kind=` calls it; nil for the mock.
-    var iommu: IOMMUKind? { self == .mock ? nil : IOMMUKind.named(rawValue) }
-  }
-
   /// Where requests go.
   public enum Target: String, CaseIterable, Sendable {
     case model
@@ -58,8 +48,8 @@ public struct Rigs: Sendable {
     switch target {
     case .model:
       let target = ModelTarget(Machine.Configuration(kernel: kernel))
-      if let kind = backend.iommu { _ = try target.machine.addIOMMU("iommu0", kind) }
-      return Rig(target: target, bench: ModelBench(target), backend: backend.rawValue)
+      if let kind = backend.iommu { _ = try target.machine.addIOMMU("iommu0", kind, backend.choices) }
+      return Rig(target: target, bench: ModelBench(target), backend: backend.name)
     case .device:
       let target = try KernelTarget(kernel: isChosen ? kernel.version : nil)
       return Rig(target: target, bench: nil, backend: Self.backend(of: target))
@@ -75,7 +65,7 @@ public struct Rigs: Sendable {
   }
 
   private static func backend(of target: KernelTarget) -> String {
-    target.hasSelftest ? Backend.mock.rawValue : "device"
+    target.hasSelftest ? Backend.mock.name : "device"
   }
 
   /// What recorded programs run on: a process as it was when they were recorded, with the list of programs for its

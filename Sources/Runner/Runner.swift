@@ -50,7 +50,7 @@ public final class Runner: Sendable {
     let audience = Audience(sinks, failFast: configuration.failFast, mayGoOn: mayGoOn)
     let rigs = configuration.rigs
     audience.tell(
-      .began(kernel: rigs.kernel.rawValue, backend: rigs.backend.rawValue, scripts: entries.count))
+      .began(kernel: rigs.kernel.rawValue, backend: rigs.backend.name, scripts: entries.count))
     let watch = Watch(
       Watch.Limits(
         seconds: configuration.secondsLimit, memory: configuration.memoryLimit ?? Watch.defaultMemory))

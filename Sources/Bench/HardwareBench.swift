@@ -118,6 +118,14 @@ public protocol HardwareBench: AnyObject {
   func cachedTranslation(_ function: Int, _ address: UInt64, pasid: UInt32?) -> Fact?
   /// Caches that still reach what is no longer mapped, and copies of structures that are out of date.
   func staleTranslations() -> [Violation]
+  /// Replaces the leaf around `iova` by smaller ones, so that one begins there; nothing is unmapped meanwhile.
+  ///
+  /// - Throws: ENOENT for no paging HWPT; EOPNOTSUPP on the mock; EINVAL when no leaf can begin there; ENOMEM.
+  func cut(_ fd: Int32, hwpt: UInt32, iova: UInt64) throws(Errno)
+  /// Merges leaves into larger ones; returns how many were made.
+  ///
+  /// - Throws: as `cut`.
+  func grow(_ fd: Int32, hwpt: UInt32, iova: UInt64, length: UInt64) throws(Errno) -> Int
   /// The page table of a paging HWPT: `format`, `root`, `frames`, and every entry; nil for any other HWPT.
   func table(_ fd: Int32, hwpt: UInt32) -> Fact?
 }

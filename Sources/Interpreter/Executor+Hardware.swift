@@ -79,6 +79,22 @@ extension Executor {
       let place = try integer(address)
       let data = try given { () throws(Stop) in try self.bytes(bytes, noPlace) }
       try tried { () throws(Errno) in try bench.writePhysical(place, data) }
+    case .cut(let code, let iova):
+      let (fd, id, place) = (try openFile(), try integer(code), try integer(iova))
+      try tried { () throws(Errno) in
+        try bench.cut(fd, hwpt: UInt32(truncatingIfNeeded: id), iova: place)
+      }
+    case .grow(let code, let range):
+      let (fd, id) = (try openFile(), try integer(code))
+      guard case .range(let first, let last) = try given({ () throws(Stop) in try value(range) }) else {
+        throw .stop(
+          .problem(Problem(code: .wrongKindAtRun, place: noPlace, message: "a range belongs here")))
+      }
+      let made = try tried { () throws(Errno) in
+        try bench.grow(
+          fd, hwpt: UInt32(truncatingIfNeeded: id), iova: first, length: last &- first &+ 1)
+      }
+      answer("made", .number(UInt64(made)))
     case .setBug(let code, let name, let on):
       let number = try iommu(code)
       let word = try text(name)
@@ -91,6 +107,10 @@ extension Executor {
   }
 
   // MARK: Operands
+
+  private func openFile() throws(ActionError) -> Int32 {
+    try given { () throws(Stop) in try currentContext(noPlace) }
+  }
 
   private func device(_ code: Code) throws(ActionError) -> ScriptDevice {
     guard case .device(let device) = try given({ () throws(Stop) in try value(code) }) else {

@@ -19,6 +19,8 @@ enum HardwareAction {
   case writeRegister(Code, offset: Code, value: Code, width: Code)
   case readPhysical(Code, length: Code)
   case writePhysical(Code, bytes: Code)
+  case cut(Code, iova: Code)
+  case grow(Code, range: Code)
   case setBug(Code, name: Code, on: Bool)
   case table(format: Code, memory: Code, guestAddress: Code, entries: [TableEntryCode])
 }

@@ -255,6 +255,23 @@ extension VerbTable {
       l.body = .action(.hardware(.writePhysical(address, bytes: data)))
     },
     Verb(
+      "cut", .local, operands: [.value("hwpt", .object([.hwpt]), .required), address],
+      "Cuts the large page around an IOVA into smaller ones, so that a page begins there. Nothing is unmapped meanwhile.",
+      examples: ["cut $hw 0x1001000"]
+    ) { l in
+      guard let table = l.code("hwpt"), let address = l.code("address") else { return }
+      l.body = .action(.hardware(.cut(table, iova: address)))
+    },
+    Verb(
+      "grow", .local,
+      operands: [.value("hwpt", .object([.hwpt]), .required), .value("range", .range, .required)],
+      results: [ResultSpec("made", .number, .named)],
+      "Merges pages of a range into the largest that fit.", examples: ["grow $hw 0x1000000...0x11fffff"]
+    ) { l in
+      guard let table = l.code("hwpt"), let range = l.code("range") else { return }
+      l.body = .action(.hardware(.grow(table, range: range)))
+    },
+    Verb(
       "bug", .local, operands: [iommu, .value("name", .any, .required)], options: [.word("off")],
       "Makes the driver of an IOMMU make a mistake from now on, or no longer; `bug kinds` lists them.",
       examples: ["bug $io skip-unmap-flush", "bug $io skip-unmap-flush off"]

@@ -225,13 +225,28 @@ extension ModelBench {
     return found
   }
 
+  /// - Throws: ENOENT, EOPNOTSUPP.
+  private func domain(_ fd: Int32, _ hwpt: UInt32) throws(Errno) -> TableDomain {
+    guard let context = context(fd) else { throw .ENOENT("the file is no /dev/iommu") }
+    var found: (any PagingDomain)?
+    try context.objects.with(PagingHWPT.self, hwpt) { found = $0.pagingDomain }
+    guard let domain = found as? TableDomain else {
+      throw .EOPNOTSUPP("the page table is not one of a hardware format")
+    }
+    return domain
+  }
+
+  public func cut(_ fd: Int32, hwpt: UInt32, iova: UInt64) throws(Errno) {
+    try domain(fd, hwpt).cut(IOVA(iova))
+  }
+
+  public func grow(_ fd: Int32, hwpt: UInt32, iova: UInt64, length: UInt64) throws(Errno) -> Int {
+    guard Span64(first: iova, length: length) != nil else { throw .EINVAL("the range is empty or wraps") }
+    return try domain(fd, hwpt).grow(IOVA(iova), length: length)
+  }
+
   public func table(_ fd: Int32, hwpt: UInt32) -> Fact? {
-    guard let context = context(fd) else { return nil }
-    var domain: TableDomain?
-    do throws(Errno) {
-      try context.objects.with(PagingHWPT.self, hwpt) { domain = $0.pagingDomain as? TableDomain }
-    } catch { return nil }
-    guard let domain else { return nil }
+    guard let domain = try? domain(fd, hwpt) else { return nil }
     var entries: [Fact] = []
     domain.forEachEntry { entry, path in
       entries.append(

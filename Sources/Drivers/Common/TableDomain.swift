@@ -102,6 +102,28 @@ open class TableDomain: PagingDomain, @unchecked Sendable {
     if gather.range != nil { flushDirty(gather) }
   }
 
+  // MARK: Other leaves for the same translations
+
+  /// Makes `iova` the first address of a leaf: a larger one is replaced by smaller ones, without a moment in which
+  /// anything is not mapped. Linux 7.2 does it for VFIO only; here it is for whoever asks.
+  ///
+  /// - Throws: EINVAL when no leaf can begin there; ENOMEM.
+  public final func cut(_ iova: IOVA) throws(Errno) {
+    var gather = TableGather()
+    defer { gather.release() }
+    try table.cut(iova, gather: &gather)
+    if gather.range != nil || gather.hasTables { flush(gather) }
+  }
+
+  /// Merges leaves inside the range into the largest that fit; returns how many larger ones were made.
+  public final func grow(_ iova: IOVA, length: UInt64) -> Int {
+    var gather = TableGather()
+    defer { gather.release() }
+    let made = table.grow(iova, length: length, gather: &gather)
+    if gather.range != nil || gather.hasTables { flush(gather) }
+    return made
+  }
+
   // MARK: Looking
 
   /// The format's name.

@@ -79,6 +79,8 @@ final class Executor {
   var watches = false
   /// An error of evaluation met where only an errno can be thrown.
   var pendingStop: Stop?
+  /// The script says what the results must be, so nobody has to read them.
+  var isAnswerChecked = false
   /// How the access of a device ended.
   var ending = Ending.completed
   /// IOMMUs that the script plugged in.
@@ -214,6 +216,7 @@ final class Executor {
   // MARK: Commands
 
   private func execute(_ command: CommandNode, _ node: Node) {
+    isAnswerChecked = !command.demand.checks.isEmpty
     do throws(Stop) {
       try perform(command.body, watchesState: command.demand.watchesState)
     } catch {

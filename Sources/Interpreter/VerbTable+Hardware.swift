@@ -210,7 +210,8 @@ extension VerbTable {
     Verb(
       "walk", .local, operands: [device, address], options: [.value("pasid", .number), .word("write")],
       results: [ResultSpec("steps", .any, .named)] + translationResults,
-      "Prints every step of a translation: each structure with its address, its words and its fields. No cache is used.",
+      "Prints every step of a translation: each structure with its address, its words and its fields. No cache is used, "
+        + "and with an expectation about its results nothing is printed.",
       examples: ["walk $nic 0x1000", "walk $nic 0x1000 write   -> ok, size=2M"]
     ) { l in
       guard let device = l.code("dev"), let address = l.code("address") else { return }

@@ -267,8 +267,9 @@ extension ModelBench {
   public func cachedTranslation(_ function: Int, _ address: UInt64, pasid: UInt32?) -> Fact? {
     guard let endpoint = machine.function(number: function) else { return nil }
     let transaction = Transaction(source: endpoint.source, pasid: pasid, address: address)
-    let answer = endpoint.unit.withHardware { $0.cachedAnswer(transaction) }
-    return answer.map { .record($0.facts(endpoint.unit.kind)) }
+    guard let answer = endpoint.unit.withHardware({ $0.cachedAnswer(transaction) }) else { return nil }
+    if case .translated(let translation) = answer, !translation.fromCache { return nil }
+    return .record(answer.facts(endpoint.unit.kind))
   }
 
   public func staleTranslations() -> [Violation] { machine.staleTranslations() }

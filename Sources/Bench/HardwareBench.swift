@@ -63,6 +63,18 @@ public protocol HardwareBench: AnyObject {
   ///
   /// - Throws: ENODEV; EBUSY while a program has it open.
   func removeFunction(_ function: Int) throws(Errno)
+  /// Sets the control registers of the function's ATS, PRI and PASID capabilities, behind the back of the IOMMU's driver;
+  /// what the function does not have stays off.
+  ///
+  /// - Throws: ENODEV.
+  func configure(_ function: Int, ats: Bool, pri: Bool, pasid: Bool) throws(Errno)
+  /// An interrupt of the function through the IOMMU's remapping table, if its driver has one: what the function has to
+  /// write, and where.
+  ///
+  /// - Throws: ENODEV; EOPNOTSUPP where interrupts are not remapped; ENOSPC when the table is full; ENOMEM.
+  func remapInterrupt(_ function: Int, vector: UInt8, destination: UInt32) throws(Errno) -> (
+    address: UInt64, data: UInt32
+  )
   /// The device node that a program opens to use the function.
   func devicePath(of function: Int) -> String?
 

@@ -105,6 +105,17 @@ public protocol PCIDriver: IOMMUDriver {
   var possibleBugs: Set<DriverBug> { get }
 }
 
+/// An IOMMU whose driver keeps a table of the interrupts that devices may raise: the `irq_domain` of interrupt remapping.
+public protocol InterruptRemapping: HardwareIOMMU {
+  /// A new interrupt of `device` that arrives as `vector` at `destination`.
+  ///
+  /// - Returns: the address and data that the device must write.
+  /// - Throws: EOPNOTSUPP while the IOMMU remaps no interrupts; ENOSPC when the table is full; ENOMEM.
+  func remapInterrupt(of device: PCIDevice, vector: UInt8, destination: UInt32) throws(Errno) -> (
+    address: UInt64, data: UInt32
+  )
+}
+
 /// A PCI function that an IOMMU driver has taken. Drivers subclass it for what they keep per device.
 open class PCIDevice: Device, @unchecked Sendable {
   public let function: PCIFunction

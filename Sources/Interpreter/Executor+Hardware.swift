@@ -14,6 +14,17 @@ extension Executor {
     case .removeFunction(let code):
       let number = try function(code)
       try tried { () throws(Errno) in try bench.removeFunction(number) }
+    case .configure(let code, let ats, let pri, let pasid):
+      let number = try function(code)
+      try tried { () throws(Errno) in try bench.configure(number, ats: ats, pri: pri, pasid: pasid) }
+    case .remapInterrupt(let code, let vector, let destination):
+      let (number, line, target) = (try function(code), try integer(vector), try integer(destination))
+      let message = try tried { () throws(Errno) in
+        try bench.remapInterrupt(
+          number, vector: UInt8(truncatingIfNeeded: line), destination: UInt32(truncatingIfNeeded: target))
+      }
+      answer("address", .number(message.address))
+      answer("data", .number(UInt64(message.data)))
     case .bind(let code):
       let device = try device(code)
       if try given({ () throws(Stop) in try bind(device) }) {

@@ -8,6 +8,8 @@ enum HardwareAction {
   case addIOMMU(name: String?, kind: Code, options: [(name: Name, value: Code?)])
   case addFunction(FunctionCode)
   case removeFunction(Code)
+  case configure(Code, ats: Bool, pri: Bool, pasid: Bool)
+  case remapInterrupt(Code, vector: Code, destination: Code)
   case bind(Code)
   case unbind(Code)
   case dma(Code, DMACode)

@@ -129,6 +129,26 @@ extension VerbTable {
       "Unplugs a PCI function that no program has open.", examples: ["unbind $nic", "device remove $nic"]
     ) { l in if let device = l.code("dev") { l.body = .action(.hardware(.removeFunction(device))) } },
     Verb(
+      "device enable", .local, operands: [device], options: [.word("ats"), .word("pri"), .word("pasid")],
+      "Sets which capabilities of a PCI function are on, behind the back of the IOMMU's driver; those not named go off.",
+      examples: ["device enable $nic ats pri"]
+    ) { l in
+      guard let device = l.code("dev") else { return }
+      l.body = .action(
+        .hardware(.configure(device, ats: l.has("ats"), pri: l.has("pri"), pasid: l.has("pasid"))))
+    },
+    Verb(
+      "irq alloc", .local, operands: [device],
+      options: [.value("vector", .number, .required), .value("cpu", .number)],
+      results: [ResultSpec("address", .hex, .named), ResultSpec("data", .hex, .named)],
+      "Gives a device an interrupt through the IOMMU's remapping table: what it has to write, and where.",
+      examples: ["irq alloc $nic vector=0x41   -> address=?a, data=?d"]
+    ) { l in
+      guard let device = l.code("dev"), let vector = l.code("vector") else { return }
+      l.body = .action(
+        .hardware(.remapInterrupt(device, vector: vector, destination: l.code("cpu") ?? .number(0))))
+    },
+    Verb(
       "bind", .local, operands: [device], results: [ResultSpec("id", .number, .named)],
       "Opens a PCI function's device node and binds it to the open file; what uses the function does so by itself.",
       examples: ["bind $nic   -> id=?n"]

@@ -64,6 +64,24 @@ extension ModelBench {
     try machine.removeFunction(try endpoint(function))
   }
 
+  public func configure(_ function: Int, ats: Bool, pri: Bool, pasid: Bool) throws(Errno) {
+    try endpoint(function).function.configure { control in
+      control.ats = ats
+      control.pri = pri
+      control.pasid = pasid
+    }
+  }
+
+  public func remapInterrupt(_ function: Int, vector: UInt8, destination: UInt32) throws(Errno) -> (
+    address: UInt64, data: UInt32
+  ) {
+    let endpoint = try endpoint(function)
+    guard let iommu = endpoint.unit.software as? any InterruptRemapping else {
+      throw .EOPNOTSUPP("the IOMMU's driver remaps no interrupts")
+    }
+    return try iommu.remapInterrupt(of: endpoint.device, vector: vector, destination: destination)
+  }
+
   public func devicePath(of function: Int) -> String? {
     machine.function(number: function)?.vfio.path
   }

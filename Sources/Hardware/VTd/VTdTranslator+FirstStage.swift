@@ -16,7 +16,7 @@ extension VTdTranslator {
     var need = request.need
     var pass = VTdPass(
       updates: limits.quirks.setsAccessedOnFault && !Observer.isReport,
-      usesTables: caches && !Observer.isReport)
+      usesTables: caches && Observer.looksIntoCaches)
     var attempts = 0
     while true {
       do throws(VTdFault) {
@@ -110,6 +110,7 @@ extension VTdTranslator {
         }
         // What the cache denies is looked up again.
         guard firstStageDenial(line.permissions, need, stream, leaf: false) == 0 else { break }
+        observer.hit()
         table = line.table
         permissions = line.permissions
         tableIsHost = true

@@ -48,9 +48,10 @@ extension VTdTranslator {
     _ context: VTdCachedContext, _ sid: UInt16, _ pasid: UInt32, _ observer: inout Observer
   ) throws(VTdFault) -> VTdCachedPASIDEntry {
     let key = Self.pasidKey(sid, pasid)
-    if !Observer.isReport, let cached = pasidEntries[key] {
+    if Observer.looksIntoCaches, let cached = pasidEntries[key] {
+      observer.hit()
       if cached.missing != 0 {
-        if !limits.quirks.negativeCacheSticky { pasidEntries[key] = nil }
+        if !limits.quirks.negativeCacheSticky, !Observer.isReport { pasidEntries[key] = nil }
         throw VTdFault(cached.missing, fpd: cached.fpd || context.fpd)
       }
       return cached
@@ -70,7 +71,7 @@ extension VTdTranslator {
     }
   }
 
-  private func readPASIDEntry<Observer: VTdObserver>(
+  func readPASIDEntry<Observer: VTdObserver>(
     _ context: VTdCachedContext, _ pasid: UInt32, _ observer: inout Observer
   ) throws(VTdFault) -> VTdCachedPASIDEntry {
     typealias Directory = VTd.PASIDDirectoryEntry

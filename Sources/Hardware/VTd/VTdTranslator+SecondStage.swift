@@ -45,6 +45,7 @@ extension VTdTranslator {
         // What the cache denies is looked up again.
         if need.contains(.read), line.permissions & Entry.r == 0 { break }
         if need.contains(.write), line.permissions & Entry.w == 0 { break }
+        observer.hit()
         table = line.table
         permissions = line.permissions
         level = start - 1

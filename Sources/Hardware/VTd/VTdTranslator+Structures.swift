@@ -9,7 +9,8 @@ extension VTdTranslator {
   mutating func stream<Observer: VTdObserver>(for request: VTdRequest, _ observer: inout Observer)
     throws(VTdFault) -> VTdStream
   {
-    if !Observer.isReport, let stream = cachedStream(request.sid, request.pasid) {
+    if Observer.looksIntoCaches, let stream = cachedStream(request.sid, request.pasid) {
+      observer.hit()
       try admit(request, stream)
       return stream
     }
@@ -78,13 +79,14 @@ extension VTdTranslator {
   // MARK: Root and context
 
   /// The context entry of a request, out of the context-cache or memory.
-  private mutating func context<Observer: VTdObserver>(
+  mutating func context<Observer: VTdObserver>(
     for request: VTdRequest, _ observer: inout Observer
   ) throws(VTdFault) -> VTdCachedContext {
     let legacy = try checkMode(request)
-    if !Observer.isReport, let cached = contexts[request.sid] {
+    if Observer.looksIntoCaches, let cached = contexts[request.sid] {
+      observer.hit()
       if cached.missing != 0 {
-        if !limits.quirks.negativeCacheSticky { contexts[request.sid] = nil }
+        if !limits.quirks.negativeCacheSticky, !Observer.isReport { contexts[request.sid] = nil }
         throw VTdFault(cached.missing, fpd: cached.fpd)
       }
       return cached

@@ -13,15 +13,20 @@ internal import Memory
 
 /// Told of every structure that a translation reads.
 protocol VTdObserver {
-  /// A report has no effects and does not look into caches.
+  /// A report has no effects.
   static var isReport: Bool { get }
+  static var looksIntoCaches: Bool { get }
   mutating func saw(_ structure: VTdStructure, at address: UInt64)
+  /// Something came out of a cache.
+  mutating func hit()
 }
 
 /// The observer of real translations.
 struct VTdNoReport: VTdObserver {
   static var isReport: Bool { false }
+  static var looksIntoCaches: Bool { true }
   @inline(__always) mutating func saw(_ structure: VTdStructure, at address: UInt64) {}
+  @inline(__always) mutating func hit() {}
 }
 
 enum VTdStructure: Hashable, Sendable {
@@ -133,7 +138,9 @@ struct VTdTranslator {
     // Reads of the interrupt range without PASID are no interrupts and reach no memory.
     if !request.hasPASID, isVTdInterruptRange(request.address) { throw interruptRange(stream) }
 
-    if !Observer.isReport, let leaf = try lookUp(stream, request) { return Self.seen(leaf, request, stream) }
+    if Observer.looksIntoCaches, let leaf = try lookUp(stream, request, &observer) {
+      return Self.seen(leaf, request, stream)
+    }
     do throws(VTdFault) {
       let leaf = try walk(stream, request, &observer)
       if !Observer.isReport {
@@ -152,22 +159,29 @@ struct VTdTranslator {
   }
 
   /// The IOTLB's answer; nil where memory has to be looked at.
-  private mutating func lookUp(_ stream: VTdStream, _ request: VTdRequest) throws(VTdFault) -> VTdLeaf? {
+  private mutating func lookUp<Observer: VTdObserver>(
+    _ stream: VTdStream, _ request: VTdRequest, _ observer: inout Observer
+  ) throws(VTdFault) -> VTdLeaf? {
     guard let entry = iotlb.find(request.address, stream.tag) else { return nil }
     if entry.flags.contains(.notPresent) {
-      if !limits.quirks.negativeCacheSticky {
+      observer.hit()
+      if !limits.quirks.negativeCacheSticky, !Observer.isReport {
         let page = request.address & ~0xFFF
         iotlb.remove { $0 == page && $1 == stream.tag && $2.flags.contains(.notPresent) }
       }
       throw secondStageFault(.notPresent, stream, request)
     }
     if Self.allows(entry.flags, request.need, stream) {
+      observer.hit()
       var leaf = entry
       leaf.address |= request.address & 0xFFF
       leaf.flags.insert(.fromCache)
       return leaf
     }
-    if limits.quirks.cachesPermissionFaults, let fault = denial(entry.flags, request, stream) { throw fault }
+    if limits.quirks.cachesPermissionFaults, let fault = denial(entry.flags, request, stream) {
+      observer.hit()
+      throw fault
+    }
     return nil
   }
 

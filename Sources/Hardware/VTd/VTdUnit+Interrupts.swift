@@ -45,7 +45,7 @@ extension VTdUnit {
   }
 
   /// Index of an interrupt: VT-d section 5.1.3.
-  private func interruptIndex(_ address: UInt64, _ data: UInt32) throws(VTdFault) -> UInt64 {
+  func interruptIndex(_ address: UInt64, _ data: UInt32) throws(VTdFault) -> UInt64 {
     typealias Request = VTd.InterruptRequest
     var index = Request.handle.of(address) | Request.handleHigh.of(address) << 15
     if Request.shv.of(address) != 0 {
@@ -79,7 +79,7 @@ extension VTdUnit {
   }
 
   /// Source validation: VT-d section 9.10, SVT and SQ.
-  private func verify(_ sid: UInt16, _ entry: VTdInterruptEntry) throws(VTdFault) {
+  func verify(_ sid: UInt16, _ entry: VTdInterruptEntry) throws(VTdFault) {
     typealias Entry = VTd.InterruptEntry
     let expected = Entry.sid.of(entry.second)
     let allowed: Bool
@@ -98,7 +98,7 @@ extension VTdUnit {
   }
 
   /// The interrupt that goes out, as the message that asks the processor for it.
-  private static func message(_ entry: VTdInterruptEntry, extended: Bool, at requested: UInt64)
+  static func message(_ entry: VTdInterruptEntry, extended: Bool, at requested: UInt64)
     -> TranslationAnswer
   {
     typealias Entry = VTd.InterruptEntry

@@ -6,7 +6,7 @@ internal import HardwareSpecs
 extension VTdUnit {
   public func translate(_ transaction: Transaction) -> TranslationAnswer {
     if let leaf = translator.quick(transaction) { return .translated(Self.translation(leaf)) }
-    return translate(transaction, data: 0)
+    return translate(transaction, data: transaction.data)
   }
 
   /// Translates a write of which the data is known: an interrupt request needs it, where its handle has a

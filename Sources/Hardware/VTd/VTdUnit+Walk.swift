@@ -8,6 +8,8 @@ internal import Memory
 /// Notes where the structures are; their words are read when the walk is over, which changes nothing.
 struct VTdReport: VTdObserver {
   static var isReport: Bool { true }
+  static var looksIntoCaches: Bool { false }
+  mutating func hit() {}
   var seen: [(structure: VTdStructure, address: UInt64)] = []
   mutating func saw(_ structure: VTdStructure, at address: UInt64) { seen.append((structure, address)) }
 }

@@ -99,9 +99,14 @@ final class ReplayStage {
         }
       }
     }
-    // Each area holds references of its own; what was claimed stays the stage's.
-    for frame in frames { machine.memory.retain(frame) }
-    let address = try target.process.space.install(frames, at: nil, mode: [.read, .write])
+    // A page that two hold would be copied before it is pinned to be written, and the copy mapped. So the area has the
+    // frames alone while it is mapped, and what was claimed is the stage's again when the area goes.
+    let space = target.process.space
+    let address = try space.install(frames, at: nil, mode: [.read, .write])
+    defer {
+      for frame in frames { machine.memory.retain(frame) }
+      try? space.unmap(address, length: UInt64(frames.count) << Page.shift)
+    }
     var words: [UInt32] = [40, flags, ioas, 0] + Self.pair(address) + Self.pair(length) + Self.pair(iova)
     try Self.call(target, fd, scratch, "IOAS_MAP", &words)
   }

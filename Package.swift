@@ -63,7 +63,7 @@ let package = Package(
       name: "Machine",
       dependencies: [
         "UAPI", "Bench", "Seams", "Memory", "IOMMU", "IOMMUFD", "Drivers", "Selftest", "VFIO", "Hardware",
-        "PageTables",
+        "HardwareSpecs", "PageTables",
       ],
       swiftSettings: hot),
 
@@ -162,6 +162,13 @@ let package = Package(
     .testTarget(
       name: "VFIOTests",
       dependencies: ["VFIO", "Machine", "Hardware", "IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI", "Bench"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VTdDriverTests",
+      dependencies: [
+        "Machine", "Drivers", "Hardware", "HardwareSpecs", "PageTables", "IOMMU", "Memory", "Bench", "Seams",
+        "UAPI",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "InterposeTests", dependencies: ["Interpose", "CLinux", "IOMMUFD", "Memory", "Seams", "UAPI"],

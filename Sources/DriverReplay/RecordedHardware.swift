@@ -9,7 +9,9 @@ struct RecordedHardware: Sendable {
   let kind: String
   let recorder: any (DriverRecorder & SendableMetatype).Type
 
-  static let all: [RecordedHardware] = []
+  static let all: [RecordedHardware] = [
+    RecordedHardware(mark: "ecap", kind: "vtd", recorder: VTdRecorder.self)
+  ]
 
   /// The requester ID that every recording's device has: 00:04.0.
   static let source: UInt16 = 0x20

@@ -11,7 +11,8 @@ public import UAPI
 /// What it leaves out: shared virtual addressing and identity domains, which iommufd does not use; aliases of a
 /// requester behind a bridge; the register-based invalidation of units without a queue; a kernel that was started
 /// from another's crash. With 6.12 the context entry allows page requests from the beginning, as it does since, and
-/// not only while somebody takes them.
+/// not only while somebody takes them; attaching checks what it checks since; and one unmap is one flush, where 6.12
+/// flushes in between when the size of the leaves changes.
 ///
 /// Source: `drivers/iommu/intel/`; reference backends-x86.md A7 and A10.
 public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, HardwareInformation,

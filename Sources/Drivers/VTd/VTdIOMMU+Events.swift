@@ -2,9 +2,38 @@
 internal import HardwareSpecs
 internal import IOMMU
 internal import Memory
+internal import Seams
 internal import UAPI
 
 // What the hardware has to say: fault records in registers, page requests in a queue.
+
+/// One reader at a time: the kernel has a thread for each interrupt. Who comes while another reads makes that one look
+/// again, and does not wait.
+final class VTdReader: Sendable {
+  private let lock = Lock("VT-d interrupt")
+  // Guarded by `lock`.
+  nonisolated(unsafe) private var isReading = false
+  nonisolated(unsafe) private var isWanted = false
+
+  func run(_ body: () -> Void) {
+    let isFirst = lock.withLock { () -> Bool in
+      isWanted = true
+      guard !isReading else { return false }
+      isReading = true
+      return true
+    }
+    guard isFirst else { return }
+    while true {
+      let goesOn = lock.withLock { () -> Bool in
+        defer { isWanted = false }
+        if !isWanted { isReading = false }
+        return isWanted
+      }
+      guard goesOn else { return }
+      body()
+    }
+  }
+}
 
 extension VTdIOMMU {
   // MARK: Faults

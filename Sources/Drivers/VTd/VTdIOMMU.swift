@@ -72,6 +72,9 @@ public final class VTdIOMMU: HardwareIOMMU, @unchecked Sendable {
   /// 0 tags what is not present, 1 is pass-through's; what domains get begins with 2. Guarded by `idLock`.
   private var ids = NumberAllocator(first: 2)
 
+  private let faultReader = VTdReader()
+  private let pageRequestReader = VTdReader()
+
   private let deviceLock = Lock("VT-d devices")
   // Guarded by `deviceLock`.
   private var devices: [UInt16: VTdDevice] = [:]
@@ -188,8 +191,8 @@ public final class VTdIOMMU: HardwareIOMMU, @unchecked Sendable {
   public override func handle(_ interrupt: HardwareInterrupt) {
     guard case .message(_, let data) = interrupt else { return }
     switch data {
-    case VTdBringUp.faultVector: readFaults()
-    case VTdBringUp.pageRequestVector: readPageRequests()
+    case VTdBringUp.faultVector: faultReader.run { readFaults() }
+    case VTdBringUp.pageRequestVector: pageRequestReader.run { readPageRequests() }
     default: break
     }
   }

@@ -166,7 +166,8 @@ let package = Package(
     .testTarget(
       name: "VTdDriverTests",
       dependencies: [
-        "Machine", "Drivers", "Hardware", "HardwareSpecs", "PageTables", "IOMMU", "Memory", "Bench", "Seams",
+        "Machine", "Drivers", "Hardware", "HardwareSpecs", "PageTables", "IOMMU", "IOMMUFD", "Memory", "Bench",
+        "Seams",
         "UAPI",
       ],
       swiftSettings: strict),

@@ -14,12 +14,12 @@ internal import UAPI
 
 /// Which table a domain without flags gets.
 enum Setup: String, CaseIterable, Sendable {
-  case legacy, firstStage, secondStage, cachingMode, narrow
+  case legacy, firstStage, secondStage, cachingMode, narrow, old
 
   var choices: ([String: UInt64], [String: String]) {
     switch self {
     case .legacy: ([:], ["mode": "legacy"])
-    case .firstStage: ([:], [:])
+    case .firstStage, .old: ([:], [:])
     case .secondStage: (["first-stage": 0], [:])
     case .cachingMode: (["first-stage": 0, "caching-mode": 1], [:])
     case .narrow: ([:], ["profile": "emulated-legacy", "mode": "legacy"])
@@ -28,7 +28,7 @@ enum Setup: String, CaseIterable, Sendable {
 
   var isLegacy: Bool { self == .legacy || self == .narrow }
 
-  func rig() throws -> Rig { try Rig(choices.0, choices.1) }
+  func rig() throws -> Rig { try Rig(choices.0, choices.1, kernel: self == .old ? .v6_12 : .standard) }
 }
 
 @Suite("VT-d driver: translation")
@@ -59,7 +59,7 @@ struct TranslationTests {
       switch setup {
       case .legacy, .narrow: (Reason.noRead, Reason.noWrite)
       case .firstStage: (Reason.firstStageNotPresent, Reason.scalableNoWrite)
-      case .secondStage, .cachingMode: (Reason.secondStageNotPresent, Reason.scalableNoWrite)
+      case .secondStage, .cachingMode, .old: (Reason.secondStageNotPresent, Reason.scalableNoWrite)
       }
     #expect(device.read(0x30000).code == UInt32(missing))
     #expect(device.write(0x20000, 1).code == UInt32(readOnly))
@@ -124,6 +124,56 @@ struct TranslationTests {
     #expect(device.write(0x7000_1000, 5).isDone)
     #expect(rig[0x7000_1000] == 5)
     #expect(!device.read(0x7000_2000).isDone)
+  }
+
+  /// Tags of one unit stand together, and each unit gets its descriptors in one submission.
+  @Test func aDomainOnTwoUnitsIsFlushedOnBoth() throws {
+    let rig = try Rig(["first-stage": 0])
+    let other = try rig.machine.addIOMMU("iommu1", .vtd, IOMMUKind.Choices())
+    let second = try rig.machine.addFunction(
+      "second", PCIFunction(requesterID: 0x500, capabilities: Rig.everything), behind: other)
+    try second.group.claim(for: rig)
+    let first = try rig.function()
+    let domain = try rig.domain(for: first)
+    // Another domain takes an ID of the second unit only.
+    let extra = try rig.machine.addFunction("extra", PCIFunction(requesterID: 0x508), behind: other)
+    try extra.group.claim(for: rig)
+    try extra.attach(try rig.domain(for: extra))
+    try first.attach(domain)
+    try second.attach(domain)
+    #expect(domain.links.id(on: rig.software) == 2)
+    let id = domain.links.id(on: try #require(other.software as? VTdIOMMU))
+    #expect(id == 3)
+    let frame = try rig.frame()
+    try domain.map(IOVA(0x6000), to: PhysAddr(frame), length: 4096, protection: [.read, .write])
+    #expect(first.read(0x6000).isDone && second.read(0x6000).isDone)
+    #expect(rig.commands { domain.unmap(IOVA(0x6000), length: 4096) } == [[0x2_00F2, 0x6040]])
+    #expect(!first.read(0x6000).isDone && !second.read(0x6000).isDone)
+    #expect(rig.machine.staleTranslations().isEmpty)
+  }
+
+  @Test func anOldKernelTurnsATSOnWithTheDomain() throws {
+    let rig = try Rig(kernel: .v6_12)
+    let device = try rig.function(Rig.everything)
+    #expect(!device.function.control.ats)
+    let domain = try rig.domain(for: device)
+    try device.attach(domain)
+    #expect(device.function.control.ats)
+    let commands = rig.commands { device.group.detach() }
+    // ATS is off before the entry is torn down.
+    #expect(commands.map { $0[0] & 0xF } == [7, 2])
+    #expect(!device.function.control.ats)
+  }
+
+  @Test func aWriteBufferIsFlushed() throws {
+    let rig = try Rig(["rwbf": 1])
+    let device = try rig.function()
+    let domain = try rig.domain(for: device)
+    #expect(domain.flushesAfterMap)
+    try device.attach(domain)
+    try domain.map(IOVA(0x6000), to: PhysAddr(try rig.frame()), length: 4096, protection: [.read, .write])
+    #expect(device.read(0x6000).isDone)
+    #expect(rig.software.complaints.isEmpty)
   }
 
   @Test func aUnitThatIsTooNarrowRefuses() throws {

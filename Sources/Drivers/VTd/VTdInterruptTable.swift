@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import HardwareSpecs
-internal import IOMMU
+public import IOMMU
 internal import Memory
 internal import Seams
 public import UAPI
@@ -132,5 +132,15 @@ extension VTdIOMMU {
     interruptTable.clear(interrupt.index)
     submit(.interruptEntry(interrupt.index, order: 0))
     interruptTable.free(interrupt.index)
+  }
+}
+
+extension VTdIOMMU: InterruptRemapping {
+  public func remapInterrupt(of device: PCIDevice, vector: UInt8, destination: UInt32) throws(Errno) -> (
+    address: UInt64, data: UInt32
+  ) {
+    let interrupt = try remapInterrupt(
+      from: device.function.requesterID, vector: vector, destination: destination)
+    return (interrupt.address, interrupt.data)
   }
 }

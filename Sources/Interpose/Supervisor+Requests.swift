@@ -28,6 +28,7 @@ extension Supervisor {
           try file.ioctl(request, argument, by: task)
         })
     } catch { result = .failure(error) }
+    machine.settle()
     let memory = journal.take()
     if isWatched {
       let received = structBytes(task, request, argument, count: sent.count)
@@ -38,7 +39,7 @@ extension Supervisor {
         result.map { Int64($0) }, memory, isInjected: nth > 0 && injection.count(of: call.thread) == 0)
     }
     if watchers.check {
-      let violations = machine.violations()
+      let violations = machine.violations() + machine.staleTranslations()
       if !violations.isEmpty { watchers.observer?.broken(violations) }
     }
     sockets.signalEvents(holder: call.thread)

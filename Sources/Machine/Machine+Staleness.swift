@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Bench
+public import Bench
 internal import Hardware
 internal import IOMMU
 internal import Memory
@@ -11,7 +11,7 @@ internal import Memory
 
 extension Machine {
   /// Translations that outlived their mapping, and copies of context structures that are out of date.
-  func staleTranslations() -> [Violation] {
+  public func staleTranslations() -> [Violation] {
     var broken: [Violation] = []
     for unit in allIOMMUs {
       let endpoints = unit.allEndpoints

@@ -139,6 +139,13 @@ let package = Package(
       name: "AMDViTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
     .testTarget(
+      name: "AMDViDriverTests",
+      dependencies: [
+        "Machine", "Drivers", "Hardware", "HardwareSpecs", "IOMMU", "IOMMUFD", "Bench", "Memory",
+        "PageTables", "Seams", "UAPI",
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
     .testTarget(

@@ -88,10 +88,12 @@ extension AMDVi.Unit {
       }
       // The PASID's bits 7:0 and 19:16 are in word 1, 15:8 in word 0.
       let pasid = (c.w1 >> 16 & 0xFF) | (c.w0 >> 16 & 0xFF) << 8 | (c.w1 >> 24 & 0xF) << 16
+      // With GIoV requests without PASID are those of PASID 0, and the function knows them without one.
+      let plain = pasid == 0 && hasPlainGuest(UInt16(truncatingIfNeeded: c.w0))
       return .invalidate(
         DeviceTLBInvalidation(
-          source: c.w0 & 0xFFFF, pasid: c.w2 & AMDViCommand.gn != 0 ? pasid : nil, address: c.range.first,
-          sizeLg2: c.range.sizeLg2))
+          source: source(c), pasid: c.w2 & AMDViCommand.gn != 0 && !plain ? pasid : nil,
+          address: c.range.first, sizeLg2: c.range.sizeLg2))
     case AMDViCommand.invalidateInterruptTable:
       guard c.only(0xFFFF, 0, 0, 0) else { return .illegal }
       let tag = AMDVi.Tag.used | UInt64(c.w0 & 0xFFFF)
@@ -128,6 +130,17 @@ extension AMDVi.Unit {
     return .done
   }
 
+  /// The function that a command names.
+  private func source(_ c: AMDVi.CommandWords) -> UInt32 {
+    UInt32(configuration.segment) << 16 | c.w0 & 0xFFFF
+  }
+
+  private mutating func hasPlainGuest(_ id: UInt16) -> Bool {
+    var live = AMDVi.Live()
+    guard case .device(let device) = fetch(id, &live) else { return false }
+    return device.hasPlainGuest
+  }
+
   /// Section 2.4.7: software's answer to a page request.
   private mutating func completePPR(_ c: AMDVi.CommandWords) -> Executed {
     guard configuration.has(AMDViFeature.ppr), c.only(0xFFFF, 0xF_FFFF, AMDViCommand.gn, 0xF1FF),
@@ -136,7 +149,7 @@ extension AMDVi.Unit {
     outbox.append(
       .respond(
         PageResponse(
-          source: c.w0 & 0xFFFF, pasid: c.w2 & AMDViCommand.gn != 0 ? c.w1 & 0xF_FFFF : nil,
+          source: source(c), pasid: c.w2 & AMDViCommand.gn != 0 ? c.w1 & 0xF_FFFF : nil,
           group: UInt16(c.w3 & AMDViCommand.pprTagMask), code: code)))
     return .done
   }

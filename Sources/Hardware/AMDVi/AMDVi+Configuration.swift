@@ -20,6 +20,8 @@ extension AMDVi {
     public var snpEnabled = false
     /// Revision 3.11 gave meanings to bits 6:4 of the device table entry and 58:57 of page-table entries.
     public var revision311 = false
+    /// The PCI segment of its functions: upper half of their `Transaction.source`.
+    public var segment: UInt16 = 0
     /// The wire that carries interrupts while neither MSI nor x2APIC interrupts are enabled.
     public var wire: UInt32 = 0
 

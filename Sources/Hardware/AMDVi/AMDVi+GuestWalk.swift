@@ -29,8 +29,9 @@ extension AMDVi.Unit {
   ) -> AMDVi.Outcome {
     let pasid = UInt64(pasid) & 0xF_FFFF
     let tag = device.guestTag | pasid << AMDVi.Tag.pasidShift
-    let asks = O.live && fillsCaches && asksCaches()
+    let asks = asksCaches(O.self)
     if asks, let page = pages.find(request.address, tag, salt: tag) {
+      observer.usedCache()
       switch cached(page, request, device) {
       case .translated: return .done(translation(page, true, request, device))
       case .absent: return guestFault(.guest(0), request, device, pasid)
@@ -125,7 +126,10 @@ extension AMDVi.Unit {
     _ device: AMDVi.Device, _ pasid: UInt64, asks: Bool, _ observer: inout O
   ) -> Found<UInt64> {
     let tag = AMDVi.Tag.used | UInt64(device.id) << 16 | device.domain
-    if asks, let word = gcr3.find(pasid << 12, tag, salt: tag) { return .success(word) }
+    if asks, let word = gcr3.find(pasid << 12, tag, salt: tag) {
+      observer.usedCache()
+      return .success(word)
+    }
     let levels = device.gcr3Levels
     // More than the table, or the IOMMU, has room for.
     if pasid >> UInt64(9 * levels) != 0 || pasid >> UInt64(configuration.pasidBits) != 0 {
@@ -182,6 +186,7 @@ extension AMDVi.Unit {
         defer { level += 1 }
         let tag = tag | UInt64(truncatingIfNeeded: level) &<< AMDVi.Tag.levelShift
         if let pointer = tables.find(AMDVi.region(a, level), tag, salt: tag) {
+          observer.usedCache()
           (startLevel, start, startFlags) = (
             level, pointer.table, UInt16(truncatingIfNeeded: pointer.flags)
           )

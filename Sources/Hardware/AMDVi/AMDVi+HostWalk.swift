@@ -60,8 +60,9 @@ extension AMDVi.Unit {
   mutating func host<O: AMDViObserver>(
     _ a: UInt64, _ device: AMDVi.Device, need: UInt16, permission: UInt16, dirty: Bool, _ observer: inout O
   ) -> AMDVi.Stage {
-    let asks = O.live && fillsCaches && asksCaches()
+    let asks = asksCaches(O.self)
     if asks, let page = pages.find(a, device.hostTag, salt: device.hostTag) {
+      observer.usedCache()
       if page.flags & AMDVi.Page.absent != 0 { return .init(.absent, fromCache: true) }
       let writable = page.flags & permission & AMDVi.Page.writable != 0
       if !(dirty && writable && page.flags & AMDVi.Page.dirtyPending != 0) {
@@ -99,6 +100,7 @@ extension AMDVi.Unit {
         defer { level += 1 }
         let tag = device.hostTag | UInt64(truncatingIfNeeded: level) &<< AMDVi.Tag.levelShift
         if let pointer = tables.find(AMDVi.region(a, level), tag, salt: tag) {
+          observer.usedCache()
           (startLevel, start, startPermission) = (
             level, pointer.table, UInt16(truncatingIfNeeded: pointer.flags)
           )

@@ -108,7 +108,9 @@ extension AMDVi.Unit {
   ) -> Result<AMDVi.InterruptEntry, Unreadable> {
     let caches = O.live && fillsCaches && !controls(AMDViControl.irtCacheDis)
     let tag = AMDVi.Tag.used | UInt64(device.id)
-    if caches, asksCaches(), let entry = interrupts.find(index << 12, tag, salt: tag) {
+    let looks = !controls(AMDViControl.irtCacheDis) && asksCaches(O.self)
+    if looks, let entry = interrupts.find(index << 12, tag, salt: tag) {
+      observer.usedCache()
       return .success(entry)
     }
     let root = device.words.2 & AMDViDTE.interruptRootMask

@@ -9,6 +9,10 @@ internal import HardwareSpecs
 /// Who looks at the entries that a walk reads.
 protocol AMDViObserver {
   static var live: Bool { get }
+  /// Whether caches are looked at.
+  static var asks: Bool { get }
+  /// A cache had the answer, or a part of it.
+  mutating func usedCache()
   mutating func device(_ address: UInt64, _ device: AMDVi.Device)
   mutating func host(level: Int, _ address: UInt64, _ word: UInt64?)
   mutating func gcr3(level: Int, _ address: UInt64, _ word: UInt64?)
@@ -19,6 +23,8 @@ protocol AMDViObserver {
 extension AMDVi {
   struct Live: AMDViObserver {
     static var live: Bool { true }
+    static var asks: Bool { true }
+    @inline(__always) mutating func usedCache() {}
     @inline(__always) mutating func device(_ address: UInt64, _ device: Device) {}
     @inline(__always) mutating func host(level: Int, _ address: UInt64, _ word: UInt64?) {}
     @inline(__always) mutating func gcr3(level: Int, _ address: UInt64, _ word: UInt64?) {}
@@ -29,6 +35,21 @@ extension AMDVi {
   /// Looks without marking, and writes nothing down.
   struct Silent: AMDViObserver {
     static var live: Bool { false }
+    static var asks: Bool { false }
+    mutating func usedCache() {}
+    mutating func device(_ address: UInt64, _ device: Device) {}
+    mutating func host(level: Int, _ address: UInt64, _ word: UInt64?) {}
+    mutating func gcr3(level: Int, _ address: UInt64, _ word: UInt64?) {}
+    mutating func guest(level: Int, _ address: UInt64, _ word: UInt64?) {}
+    mutating func interrupt(_ address: UInt64, _ words: [UInt64]) {}
+  }
+
+  /// Looks at caches first, as a live walk does, and leaves no trace.
+  struct CacheReader: AMDViObserver {
+    static var live: Bool { false }
+    static var asks: Bool { true }
+    private(set) var used = false
+    mutating func usedCache() { used = true }
     mutating func device(_ address: UInt64, _ device: Device) {}
     mutating func host(level: Int, _ address: UInt64, _ word: UInt64?) {}
     mutating func gcr3(level: Int, _ address: UInt64, _ word: UInt64?) {}
@@ -38,6 +59,8 @@ extension AMDVi {
 
   struct Recorder: AMDViObserver {
     static var live: Bool { false }
+    static var asks: Bool { false }
+    mutating func usedCache() {}
     var steps: [WalkStep] = []
 
     mutating func device(_ address: UInt64, _ device: Device) {

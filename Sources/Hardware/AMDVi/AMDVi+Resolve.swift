@@ -145,7 +145,8 @@ extension AMDVi.Unit {
 
   /// Steps 3 and 4. Section 2.2.2: the table may be cut into segments by the upper bits of the DevID.
   mutating func fetch<O: AMDViObserver>(_ id: UInt16, _ observer: inout O) -> Fetched {
-    if O.live, fillsCaches, let place = devices.place(of: UInt32(id)), asksCaches() {
+    if asksCaches(O.self), let place = devices.place(of: UInt32(id)) {
+      observer.usedCache()
       return .device(devices[place])
     }
     let supported = configuration.features >> AMDViFeature.deviceTableSegmentShift & 3

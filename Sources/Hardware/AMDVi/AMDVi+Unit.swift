@@ -73,6 +73,11 @@ extension AMDVi {
         return dice >> 62 != 0
       }
     }
+    /// Whether a walk asks caches this time. One that leaves no trace always does.
+    @inline(__always)
+    mutating func asksCaches<O: AMDViObserver>(_: O.Type) -> Bool {
+      O.asks && fillsCaches && (!O.live || asksCaches())
+    }
     /// Whether caches hold anything at all.
     let fillsCaches: Bool
     let fillsTables: Bool

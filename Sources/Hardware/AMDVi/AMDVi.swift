@@ -24,7 +24,7 @@ public final class AMDVi: IOMMUHardware {
   public weak var fabric: (any HardwareFabric)?
   /// Checked by construction instead of at run time, which took 5 ns of a cached translation's 13: nobody
   /// outside is called while it is in use.
-  @exclusivity(unchecked) private var unit: Unit
+  @exclusivity(unchecked) fileprivate(set) var unit: Unit
   /// Commands are being run: another write to the tail does not start a second run.
   private var running = false
 

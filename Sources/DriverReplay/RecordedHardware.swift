@@ -10,7 +10,8 @@ struct RecordedHardware: Sendable {
   let recorder: any (DriverRecorder & SendableMetatype).Type
 
   static let all: [RecordedHardware] = [
-    RecordedHardware(mark: "ecap", kind: "vtd", recorder: VTdRecorder.self)
+    RecordedHardware(mark: "ecap", kind: "vtd", recorder: VTdRecorder.self),
+    RecordedHardware(mark: "strtab", kind: "smmuv3", recorder: SMMUv3Recorder.self),
   ]
 
   /// The requester ID that every recording's device has: 00:04.0.

@@ -152,6 +152,10 @@ let package = Package(
       name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
     .testTarget(
+      name: "SMMUv3DriverTests",
+      dependencies: ["Machine", "Drivers", "Hardware", "Bench", "IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
       name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),

@@ -12,6 +12,7 @@ struct RecordedHardware: Sendable {
   static let all: [RecordedHardware] = [
     RecordedHardware(mark: "ecap", kind: "vtd", recorder: VTdRecorder.self),
     RecordedHardware(mark: "dtba", kind: "amdvi", recorder: AMDViRecorder.self),
+    RecordedHardware(mark: "strtab", kind: "smmuv3", recorder: SMMUv3Recorder.self),
   ]
 
   /// The requester ID that every recording's device has: 00:04.0.

@@ -32,6 +32,12 @@ public protocol VIOMMUCore: AnyObject, Sendable {
   /// - Throws: EINVAL unless both are multiples of the page size, and not 0; ENOMEM.
   func makeWindow(at physical: PhysAddr, length: UInt64) throws(Errno) -> UInt64
 
+  /// The same for registers: what user space loads and stores there reaches the device. `iommufd_viommu_alloc_mmap` of
+  /// their physical address.
+  ///
+  /// - Throws: EINVAL unless `length` is a multiple of the page size, and not 0; ENOMEM.
+  func makeWindow(onto registers: any RegisterWindow, length: UInt64) throws(Errno) -> UInt64
+
   /// `iommufd_viommu_destroy_mmap`.
   func destroyWindow(at offset: UInt64)
 }

@@ -86,7 +86,7 @@ public final class ContextFile: OpenFile, @unchecked Sendable {
     // A mapping keeps the file open, as `vm_file` does.
     retainFile()
     return MappedWindow(
-      frames: window.frames,
+      frames: window.frames, registers: window.registers,
       mapped: { [self] in
         window.mapped()
         retainFile()

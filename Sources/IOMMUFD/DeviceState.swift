@@ -47,21 +47,25 @@ public final class DeviceState: @unchecked Sendable {
 
   // MARK: mmap
 
-  /// Physical memory that mmap of the file gives out: `struct iommufd_mmap`.
+  /// Physical memory, or registers, that mmap of the file gives out: `struct iommufd_mmap`.
   struct Window {
+    enum Target {
+      case memory(PhysAddr)
+      case registers(any RegisterWindow)
+    }
     let offset: UInt64
     let length: UInt64
-    let physical: PhysAddr
+    let target: Target
     let owner: VIOMMU
   }
 
-  /// Offers memory at the lowest free offset, a page or more. `_iommufd_alloc_mmap`.
+  /// Offers a window at the lowest free offset, a page or more. `_iommufd_alloc_mmap`.
   ///
   /// - Throws: EINVAL unless address and length are multiples of the page size, and not 0; ENOMEM.
-  func makeWindow(at physical: PhysAddr, length: UInt64, owner: VIOMMU, _ failures: FailurePoints)
+  func makeWindow(_ target: Window.Target, length: UInt64, owner: VIOMMU, _ failures: FailurePoints)
     throws(Errno) -> UInt64
   {
-    guard physical.raw & Page.mask == 0 else {
+    if case .memory(let physical) = target, physical.raw & Page.mask != 0 {
       throw .EINVAL("a window must begin on a page", physical.raw)
     }
     guard length > 0, length & Page.mask == 0 else {
@@ -75,7 +79,7 @@ public final class DeviceState: @unchecked Sendable {
         offset = windows[index].offset + windows[index].length
         index += 1
       }
-      windows.insert(Window(offset: offset, length: length, physical: physical, owner: owner), at: index)
+      windows.insert(Window(offset: offset, length: length, target: target, owner: owner), at: index)
       return offset
     }
   }
@@ -110,10 +114,16 @@ public final class DeviceState: @unchecked Sendable {
     }
     let owner = window.owner
     owner.mappings.add(1, ordering: .relaxed)
-    let first = window.physical.frame.raw
-    let frames = (0..<UInt32(window.length >> Page.shift)).map { FrameNumber(first + $0) }
+    var frames: [FrameNumber] = []
+    var registers: (any RegisterWindow)?
+    switch window.target {
+    case .memory(let physical):
+      let first = physical.frame.raw
+      frames = (0..<UInt32(window.length >> Page.shift)).map { FrameNumber(first + $0) }
+    case .registers(let target): registers = target
+    }
     return MappedWindow(
-      frames: frames,
+      frames: frames, registers: registers,
       mapped: {
         owner.addUser()
         owner.mappings.add(1, ordering: .relaxed)

@@ -108,7 +108,13 @@ public final class VIOMMU: Object, VIOMMUCore, @unchecked Sendable {
   // MARK: Windows
 
   public func makeWindow(at physical: PhysAddr, length: UInt64) throws(Errno) -> UInt64 {
-    try context.devices.makeWindow(at: physical, length: length, owner: self, context.kernel.failures)
+    try context.devices.makeWindow(
+      .memory(physical), length: length, owner: self, context.kernel.failures)
+  }
+
+  public func makeWindow(onto registers: any RegisterWindow, length: UInt64) throws(Errno) -> UInt64 {
+    try context.devices.makeWindow(
+      .registers(registers), length: length, owner: self, context.kernel.failures)
   }
 
   public func destroyWindow(at offset: UInt64) { context.devices.destroyWindow(at: offset) }

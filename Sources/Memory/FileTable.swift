@@ -47,15 +47,19 @@ open class OpenFile: @unchecked Sendable {
   }
 }
 
-/// Pages that a file hands to mmap, and what to call as mappings of them come and go.
+/// Pages, or registers, that a file hands to mmap, and what to call as mappings of them come and go.
 public struct MappedWindow: Sendable {
   public let frames: [FrameNumber]
+  /// Registers instead of pages: there are no frames.
+  public let registers: (any RegisterWindow)?
   public let mapped: @Sendable () -> Void
   public let unmapped: @Sendable () -> Void
   public init(
-    frames: [FrameNumber], mapped: @escaping @Sendable () -> Void, unmapped: @escaping @Sendable () -> Void
+    frames: [FrameNumber], registers: (any RegisterWindow)? = nil, mapped: @escaping @Sendable () -> Void,
+    unmapped: @escaping @Sendable () -> Void
   ) {
     self.frames = frames
+    self.registers = registers
     self.mapped = mapped
     self.unmapped = unmapped
   }

@@ -12,7 +12,7 @@ internal import UAPI
 //                           writable: the next write, or pin, makes an own copy
 //     private, of a file    the file's frame, not writable, until a write or a pin makes an own copy
 //     shared                the file's frame (shared anonymous memory is a file without a name)
-//     window                a driver's frame, not counted here
+//     window                a driver's frame, not counted here; or its registers, which have no entry
 //
 // One lock: shared to look at entries and copy, exclusive to change an entry or an area. Every entry but a
 // window's holds one reference on its frame.
@@ -69,6 +69,8 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
     guard let target = buffer.baseAddress else { return 0 }
     return copy(address, buffer.count, writing: false) { bytes, done, length in
       memcpy(target + done, bytes, length)
+    } registers: { window, offset, done, length in
+      window.read(offset, into: UnsafeMutableRawBufferPointer(start: target + done, count: length))
     }
   }
 
@@ -76,13 +78,16 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
     guard let source = bytes.baseAddress else { return 0 }
     return copy(address, bytes.count, writing: true) { bytes, done, length in
       memcpy(bytes, source + done, length)
+    } registers: { window, offset, done, length in
+      window.write(offset, from: UnsafeRawBufferPointer(start: source + done, count: length))
     }
   }
 
   @inline(__always)
   private func copy(
     _ address: UInt64, _ count: Int, writing: Bool,
-    _ body: (UnsafeMutableRawPointer, Int, Int) -> Void
+    _ body: (UnsafeMutableRawPointer, Int, Int) -> Void,
+    registers: (any RegisterWindow, UInt64, Int, Int) -> Int
   ) -> Int {
     let needed = writing ? PageEntry.writable : PageEntry.accessible
     var done = 0
@@ -98,7 +103,30 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
         done += length
       }
       lock.unlockShared()
-      guard done < count, faultIn(address &+ UInt64(done), writing: writing) else { return done }
+      guard done < count else { return done }
+      if faultIn(address &+ UInt64(done), writing: writing) { continue }
+      guard let found = registerWindow(at: address &+ UInt64(done), count - done, writing: writing) else {
+        return done
+      }
+      let moved = registers(found.window, found.offset, done, found.length)
+      done += moved
+      guard moved == found.length else { return done }
+    }
+  }
+
+  /// The registers that are mapped at `address`, if any are and the mapping permits the access; no more than `count`
+  /// bytes of them.
+  private func registerWindow(at address: UInt64, _ count: Int, writing: Bool) -> (
+    window: any RegisterWindow, offset: UInt64, length: Int
+  )? {
+    lock.withShared {
+      guard let index = areaIndex(address), case .window(let window) = areas[index].backing,
+        let registers = window.registers, areas[index].permits(writing: writing)
+      else { return nil }
+      let area = areas[index]
+      return (
+        registers, area.offset + (address - area.start), min(count, Int(clamping: area.end - address))
+      )
     }
   }
 

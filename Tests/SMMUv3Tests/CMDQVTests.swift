@@ -77,7 +77,10 @@ internal import Testing
     #expect(cons(rig) == 3)
     // ATC_INV: the guest's stream becomes the host's.
     push(rig, 0x0000_0004_0000_0040, 0x5000)
-    #expect(rig.fabric.invalidations == [DeviceTLBInvalidation(source: 0x208, address: 0x5000, sizeLg2: 12)])
+    #expect(
+      rig.fabric.invalidations == [
+        DeviceTLBInvalidation(source: 0x208, address: 0x5000, sizeLg2: 12, allPASIDs: true)
+      ])
   }
 
   /// Everything else stops the queue, shows in the maps and interrupts.

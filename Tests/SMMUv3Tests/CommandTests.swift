@@ -49,7 +49,10 @@ internal import Testing
       #expect(rig.command((row.word0, row.word1)), "\(row.name)")
       #expect(!rig.active(SMMU.GlobalError.commandQueue), "\(row.name)")
     }
-    #expect(rig.fabric.invalidations == [DeviceTLBInvalidation(source: 0x208, address: 0, sizeLg2: 16)])
+    #expect(
+      rig.fabric.invalidations == [
+        DeviceTLBInvalidation(source: 0x208, address: 0, sizeLg2: 16, allPASIDs: true)
+      ])
     #expect(rig.fabric.responses == [PageResponse(source: 0x208, pasid: 7, group: 5, code: .success)])
     print("SMMUv3: \(Self.encodings.count) command vectors")
   }
@@ -109,7 +112,10 @@ internal import Testing
     let rig = Rig()
     rig.fabric.devicesAnswer = false
     #expect(rig.command((0x0000_0208_0000_0040, 52)))
-    #expect(rig.fabric.invalidations == [DeviceTLBInvalidation(source: 0x208, address: 0, sizeLg2: 64)])
+    #expect(
+      rig.fabric.invalidations == [
+        DeviceTLBInvalidation(source: 0x208, address: 0, sizeLg2: 64, allPASIDs: true)
+      ])
     #expect(!rig.command((0x46, 0)))
     #expect(rig.commandError == SMMU.CommandError.atcInvalidateSync)
     #expect(rig.read(0x9C) & 0xFFFFF == 1, "at the SYNC")
@@ -124,7 +130,7 @@ internal import Testing
     #expect(
       rig.fabric.invalidations == [
         DeviceTLBInvalidation(source: 0x208, pasid: 7, address: 0x4000, sizeLg2: 14),
-        DeviceTLBInvalidation(source: 0x208, pasid: nil, address: 0x5000, sizeLg2: 12),
+        DeviceTLBInvalidation(source: 0x208, pasid: nil, address: 0x5000, sizeLg2: 12, allPASIDs: true),
       ])
   }
 

@@ -79,7 +79,8 @@ extension SMMUv3 {
         output: address & ~0xFFF, sizeLg2: 12, reachLg2: 12, level: 3, granuleLg2: 12,
         allow: Allow.stage1 | Allow.stage2)
     }
-    let cached = O.live ? lookup(address, &context) : nil
+    let cached = O.consults ? lookup(address, &context) : nil
+    if cached != nil { observer.found() }
     return try translation(address, need, &context, cached, &observer)
   }
 

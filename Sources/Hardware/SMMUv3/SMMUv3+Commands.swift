@@ -118,7 +118,8 @@ extension SMMUv3 {
     invalidateTLB(command)
   }
 
-  /// CMD_ATC_INV. IHI 0070, 4.5.1: 2^Size pages, aligned.
+  /// CMD_ATC_INV. IHI 0070, 4.5.1: 2^Size pages, aligned. A request without a PASID makes the device forget what it
+  /// has with any, as one with the Global bit does.
   private func invalidateDevice(_ command: CommandWords) {
     let size = min(64, 12 + command[SMMU.Command.atcSize])
     let address = command.word1 & SMMU.Command.addressMask & ~((1 << size) &- 1)
@@ -126,7 +127,7 @@ extension SMMUv3 {
     let answered = fabric?.invalidate(
       DeviceTLBInvalidation(
         source: command.source, pasid: everyPASID ? nil : command.substream, address: address,
-        sizeLg2: UInt8(truncatingIfNeeded: size)))
+        sizeLg2: UInt8(truncatingIfNeeded: size), allPASIDs: everyPASID || command.substream == nil))
     if answered != true { atcTimedOut = true }
   }
 

@@ -42,11 +42,11 @@ extension SMMUv3 {
     if !send(message), let failure { raise(failure) }
   }
 
-  /// Writes a message: to a doorbell, or to memory, where software may well be waiting for it. False for a
-  /// bus error.
+  /// Writes a message: to a doorbell, or to memory, where software waits for it and is not interrupted. False for
+  /// a bus error.
   func send(_ message: InterruptMessage) -> Bool {
-    if !configuration.doorbells.contains(message.address) {
-      guard memory.store32(message.data, at: PhysAddr(message.address)) else { return false }
+    guard configuration.doorbells.contains(message.address) else {
+      return memory.store32(message.data, at: PhysAddr(message.address))
     }
     fabric?.interrupt(message)
     return true

@@ -62,7 +62,8 @@ extension SMMUv3 {
 
   /// Steps 1 to 3: the STE of a stream.
   func stream<O: Observer>(_ source: UInt32, _ observer: inout O) throws(Fault) -> StreamTableEntry {
-    if O.live, let cached = streams[source] {
+    if O.consults, let cached = streams[source] {
+      observer.found()
       guard cached.legal else { throw Fault(SMMU.Event.badSTE) }
       return cached
     }
@@ -101,7 +102,7 @@ extension SMMUv3 {
   }
 
   /// IHI 0070, 3.3.1.1 and 3.3.1.2: a linear table, or level 1 descriptors of 2^SPLIT streams.
-  private func streamAddress<O: Observer>(
+  func streamAddress<O: Observer>(
     _ source: UInt32, _ bits: Int, _ observer: inout O
   ) throws(Fault) -> UInt64 {
     let base = streamTableBase & SMMU.StreamTable.baseMask
@@ -116,7 +117,8 @@ extension SMMUv3 {
     let split = splitBits
     let first = source >> split
     let descriptor: UInt64
-    if O.live, let cached = streamTables[first] {
+    if O.consults, let cached = streamTables[first] {
+      observer.found()
       descriptor = cached
     } else {
       let tableLg2 = max(6, UInt64(max(0, bits - Int(split))) + 3)
@@ -153,7 +155,8 @@ extension SMMUv3 {
   private func contextDescriptor<O: Observer>(
     _ key: UInt64, _ ste: StreamTableEntry, _ context: inout Context, _ observer: inout O
   ) throws(Fault) -> ContextDescriptor {
-    if O.live, let cached = contextDescriptors[key] {
+    if O.consults, let cached = contextDescriptors[key] {
+      observer.found()
       guard cached.legal else { throw Fault(SMMU.Event.badCD) }
       return cached
     }
@@ -179,7 +182,7 @@ extension SMMUv3 {
   }
 
   /// IHI 0070, 5.3: one CD, a linear table, or level 1 descriptors of 64 or 1024 CDs.
-  private func contextAddress<O: Observer>(
+  func contextAddress<O: Observer>(
     _ key: UInt64, _ ste: StreamTableEntry, _ context: inout Context, _ observer: inout O
   ) throws(Fault) -> UInt64 {
     let substream = key & 0xFFFF_FFFF
@@ -192,7 +195,8 @@ extension SMMUv3 {
     let first = substream >> split
     let tableKey = key & ~0xFFFF_FFFF | first
     let descriptor: UInt64
-    if O.live, let cached = contextTables[tableKey] {
+    if O.consults, let cached = contextTables[tableKey] {
+      observer.found()
       descriptor = cached
     } else {
       let tableLg2 = ste.cdMax > split ? max(6, ste.cdMax - split + 3) : 6
@@ -231,7 +235,7 @@ extension SMMUv3 {
   // MARK: Fetching and keeping
 
   /// The 64 bytes of an STE or a CD, word by word, as a fetch may see them change.
-  private func fetch(_ place: UInt64) -> Words? {
+  func fetch(_ place: UInt64) -> Words? {
     var raw = Words()
     for index in 0..<8 {
       guard let word = memory.load64(at: PhysAddr(place &+ UInt64(index) << 3)) else { return nil }

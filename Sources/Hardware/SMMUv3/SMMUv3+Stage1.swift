@@ -41,9 +41,10 @@ extension SMMUv3 {
     var mask = half.geometry.rootMask
     var hierarchy: UInt64 = 0
     var fromRoot = true
-    if O.live, level < 3, configuration.walkCache,
+    if O.consults, level < 3, configuration.walkCache,
       let pointer = cachedTable(address, context.pointee.tag, half.geometry)
     {
+      observer.found()
       table = pointer.value.table
       hierarchy = pointer.value.hierarchy
       level = pointer.level

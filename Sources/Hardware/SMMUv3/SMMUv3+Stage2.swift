@@ -12,7 +12,8 @@ extension SMMUv3 {
     _ observer: inout O
   ) throws(Fault) -> Entry {
     let tag = context.pointee.stage2Tag
-    let cached = O.live ? tlb.pointee.find(address, tag, salt: tag) : nil
+    let cached = O.consults ? tlb.pointee.find(address, tag, salt: tag) : nil
+    if cached != nil { observer.found() }
     return try translateIntermediate(address, context, need, cause, cached, &observer)
   }
 
@@ -72,9 +73,10 @@ extension SMMUv3 {
     var shift = geometry.firstShift
     var mask = geometry.rootMask
     var fromRoot = true
-    if O.live, level < 3, configuration.walkCache,
+    if O.consults, level < 3, configuration.walkCache,
       let pointer = cachedTable(address, context.pointee.stage2Tag, geometry)
     {
+      observer.found()
       table = pointer.value.table
       level = pointer.level
       shift = granule &+ stride &* (3 &- level)

@@ -76,11 +76,13 @@ extension SMMUv3 {
     }
     let want = Want(transaction, &context)
     let address = context.canonical(transaction.address)
-    if O.live, context.stage1 || context.stage2 {
+    if O.consults, context.stage1 || context.stage2 {
       let cached = lookup(address, &context)
+      if cached != nil { observer.found() }
       if let cached, want.need & ~cached.allow == 0 {
         return .translated(answer(cached, address, privileged: want.privileged, fromCache: true))
       }
+      guard O.live else { return translate(transaction, address, want, &context, cached, &observer) }
       return translate(transaction, address, want, contexts.slot(context.key), cached, &observer)
     }
     return translate(transaction, address, want, &context, nil, &observer)

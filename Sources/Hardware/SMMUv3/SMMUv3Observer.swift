@@ -2,14 +2,19 @@
 internal import Bench
 internal import HardwareSpecs
 
-// One walker serves the device and the reader. For a device it uses and fills caches, updates descriptors and
-// tells nobody; for `walk` it does none of that and tells an observer. The compiler makes two walkers of it.
+// One walker serves the device and two readers. For a device it uses and fills caches, updates descriptors and
+// tells nobody; for `walk` it does none of that and tells an observer; for `cachedAnswer` it uses caches and changes
+// nothing. The compiler makes three walkers of it.
 
 extension SMMUv3 {
   /// Who looks on while a transaction is translated.
   protocol Observer {
     /// Caches, table updates and records happen.
     static var live: Bool { get }
+    /// Caches answer.
+    static var consults: Bool { get }
+    /// A cache has answered.
+    mutating func found()
     mutating func structure(
       _ name: StaticString, at address: UInt64, _ words: [UInt64], _ fields: [FieldName])
     mutating func descriptor(stage: Int, level: Int, at address: UInt64, _ value: UInt64?)
@@ -21,6 +26,9 @@ extension SMMUv3 {
   /// A device: nobody looks.
   struct Unobserved: Observer {
     static var live: Bool { true }
+    static var consults: Bool { true }
+    @inline(__always)
+    mutating func found() {}
     @inline(__always)
     mutating func structure(
       _ name: StaticString, at address: UInt64, _ words: [UInt64], _ fields: [FieldName]
@@ -34,7 +42,10 @@ extension SMMUv3 {
   /// Writes the steps down.
   struct Recorder: Observer {
     static var live: Bool { false }
+    static var consults: Bool { false }
     var steps: [WalkStep] = []
+
+    mutating func found() {}
 
     mutating func structure(
       _ name: StaticString, at address: UInt64, _ words: [UInt64], _ fields: [FieldName]
@@ -70,5 +81,19 @@ extension SMMUv3 {
         ("output", .hex(entry.output)), ("sizeLg2", .number(entry.sizeLg2)),
       ]
     }
+  }
+
+  /// Looks whether any cache has a say.
+  struct CacheReader: Observer {
+    static var live: Bool { false }
+    static var consults: Bool { true }
+    var hasFound = false
+
+    mutating func found() { hasFound = true }
+    mutating func structure(
+      _ name: StaticString, at address: UInt64, _ words: [UInt64], _ fields: [FieldName]
+    ) {}
+    mutating func descriptor(stage: Int, level: Int, at address: UInt64, _ value: UInt64?) {}
+    mutating func leaf(_ entry: Entry) {}
   }
 }

@@ -281,9 +281,10 @@ public final class Endpoint: @unchecked Sendable {
 
   // MARK: The function's own cache
 
-  /// False when the function does not answer: its ATS is off.
+  /// False when the function does not answer: it has no ATS. One whose ATS is off answers, with nothing to forget;
+  /// Linux's SMMUv3 driver invalidates before it turns ATS on, and after it has turned it off.
   func forget(_ invalidation: DeviceTLBInvalidation) -> Bool {
-    guard function.control.ats else { return false }
+    guard function.capabilities.ats else { return false }
     let size = UInt64(min(invalidation.sizeLg2, 64))
     let below: UInt64 = size == 64 ? .max : (1 << size) - 1
     let first = invalidation.address & ~below

@@ -112,6 +112,9 @@ let package = Package(
       name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict, linkerSettings: quickToStart),
 
     // Tests.
+    .target(
+      name: "HardwareTestSupport", dependencies: ["Hardware"], path: "Tests/HardwareTestSupport",
+      swiftSettings: strict),
     .testTarget(
       name: "DeviceTests", dependencies: ["IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"],
       swiftSettings: strict),
@@ -140,6 +143,13 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RISCVDriverTests",
+      dependencies: [
+        "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Hardware", "HardwareSpecs", "Bench", "Memory",
+        "Seams", "UAPI", "HardwareTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],

@@ -142,7 +142,7 @@ let package = Package(
       name: "AMDViTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
     .testTarget(
-      name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory", "PageTables"],
       swiftSettings: strict),
     .testTarget(
       name: "RISCVDriverTests",

@@ -284,7 +284,7 @@ final class RandomProgram {
       let pieces =
         thorough
         ? unit.withHardware { $0.cachedAddresses }.map(\.address)
-        : recent + (0..<16).map { _ in dice.one(of: history) }
+        : recent + (0..<8).map { _ in dice.one(of: history) }
       for number in devices.indices where number & 1 == index {
         for address in pieces {
           for writes in [false, true] {
@@ -327,7 +327,7 @@ final class RandomProgram {
     let program = try RandomProgram(seed: seed)
     for step in 0..<Self.steps {
       try program.step()
-      let problems = program.problems(thorough: step % 32 == 0)
+      let problems = program.problems(thorough: step % 64 == 0)
       guard problems.isEmpty else {
         Issue.record("seed \(seed), step \(step): \(problems.prefix(5))")
         return

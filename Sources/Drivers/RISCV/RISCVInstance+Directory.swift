@@ -43,10 +43,13 @@ extension RISCVInstance {
     return table &+ UInt64(device & ((1 << leafBits) - 1)) &* size
   }
 
+  /// Attempts to link a table before the entry counts as no memory at all.
+  private static let linkAttempts = 64
+
   /// The table that an entry leads to; it is made when there is none. Another thread may make it first.
   private func nextTable(at place: UInt64) -> UInt64? {
     typealias Entry = RISCV.DirectoryEntry
-    while true {
+    for _ in 0..<Self.linkAttempts {
       let entry = load(place)
       if entry & Entry.v != 0 {
         return (entry >> RISCV.ppnShift & RISCV.ppnMask) << RISCV.pageShift
@@ -57,6 +60,7 @@ extension RISCVInstance {
       if site.memory.exchange64(at: PhysAddr(place), from: entry, to: new) { return table }
       free(table)
     }
+    return nil
   }
 
   /// Gives a device another context.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Drivers
 internal import Hardware
 internal import HardwareTestSupport
@@ -93,6 +94,7 @@ final class RandomProgram {
     case 78..<81: giveBack()
     case 81..<85: makeDomain()
     case 85..<88: dropDomain()
+    case 88..<91: try regroup()
     default: try transfer()
     }
   }
@@ -158,6 +160,18 @@ final class RandomProgram {
     // A length that ends in a hole ends there.
     #expect(listed.domain.unmap(IOVA(area.first), length: area.length) == area.length)
     listed.areas.remove(at: index)
+    recent = [area.first, area.last, area.first + area.length / 2]
+  }
+
+  /// Other leaves for the same translations.
+  private func regroup() throws {
+    guard let listed = domains.isEmpty ? nil : dice.one(of: domains), !listed.areas.isEmpty else { return }
+    let area = dice.one(of: listed.areas)
+    if dice.one(in: 2) {
+      try listed.domain.cut(IOVA(area.first + dice.below(area.length >> 12) << 12))
+    } else {
+      _ = listed.domain.grow(IOVA(area.first), length: area.length)
+    }
     recent = [area.first, area.last, area.first + area.length / 2]
   }
 

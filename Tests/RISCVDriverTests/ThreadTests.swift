@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Drivers
 internal import Hardware
 internal import HardwareTestSupport

@@ -139,23 +139,29 @@ let package = Package(
       name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
-      name: "AMDViTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      name: "AMDViTests",
+      dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory", "PageTables"],
+      name: "RISCVTests",
+      dependencies: [
+        "Hardware", "HardwareSpecs", "Bench", "Memory", "PageTables", "HardwareTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "RISCVDriverTests",
       dependencies: [
-        "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Hardware", "HardwareSpecs", "Bench", "Memory",
-        "Seams", "UAPI", "HardwareTestSupport",
+        "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Hardware", "HardwareSpecs", "Bench",
+        "Memory", "Seams", "UAPI", "HardwareTestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      name: "ZPCITests",
+      dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      name: "SMMUv3Tests",
+      dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
@@ -167,7 +173,8 @@ let package = Package(
     .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(
-      name: "VTdTests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      name: "VTdTests",
+      dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "VFIOTests",

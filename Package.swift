@@ -112,6 +112,9 @@ let package = Package(
       name: "iofd", dependencies: ["CommandLineTool"], swiftSettings: strict, linkerSettings: quickToStart),
 
     // Tests.
+    .target(
+      name: "HardwareTestSupport", dependencies: ["Hardware"], path: "Tests/HardwareTestSupport",
+      swiftSettings: strict),
     .testTarget(
       name: "DeviceTests", dependencies: ["IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"],
       swiftSettings: strict),
@@ -136,7 +139,8 @@ let package = Package(
       name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
-      name: "AMDViTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      name: "AMDViTests",
+      dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "AMDViDriverTests",
@@ -146,17 +150,31 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "RISCVTests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      name: "RISCVTests",
+      dependencies: [
+        "Hardware", "HardwareSpecs", "Bench", "Memory", "PageTables", "HardwareTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
-      name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
+      name: "RISCVDriverTests",
+      dependencies: [
+        "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Hardware", "HardwareSpecs", "Bench",
+        "Memory", "Seams", "UAPI", "HardwareTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "SMMUv3DriverTests",
-      dependencies: ["Machine", "Drivers", "Hardware", "Bench", "IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI"],
+      dependencies: [
+        "Machine", "Drivers", "Hardware", "Bench", "IOMMU", "IOMMUFD", "Memory", "Seams", "UAPI",
+      ],
       swiftSettings: strict),
     .testTarget(
-      name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      name: "ZPCITests",
+      dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory", "HardwareTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SMMUv3Tests",
+      dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
@@ -168,7 +186,8 @@ let package = Package(
     .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(
-      name: "VTdTests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
+      name: "VTdTests",
+      dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench", "HardwareTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "VFIOTests",
@@ -177,7 +196,8 @@ let package = Package(
     .testTarget(
       name: "VTdDriverTests",
       dependencies: [
-        "Machine", "Drivers", "Hardware", "HardwareSpecs", "PageTables", "IOMMU", "IOMMUFD", "Memory", "Bench",
+        "Machine", "Drivers", "Hardware", "HardwareSpecs", "PageTables", "IOMMU", "IOMMUFD", "Memory",
+        "Bench",
         "Seams",
         "UAPI",
       ],

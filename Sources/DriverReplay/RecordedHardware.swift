@@ -11,7 +11,7 @@ struct RecordedHardware: Sendable {
 
   static let all: [RecordedHardware] = [
     RecordedHardware(mark: "ecap", kind: "vtd", recorder: VTdRecorder.self),
-    RecordedHardware(mark: "dtba", kind: "amdvi", recorder: AMDViRecorder.self),
+    RecordedHardware(mark: "dtba", kind: "amd", recorder: AMDViRecorder.self),
     RecordedHardware(mark: "strtab", kind: "smmuv3", recorder: SMMUv3Recorder.self),
   ]
 

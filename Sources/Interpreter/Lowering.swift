@@ -178,7 +178,7 @@ struct Lowering {
   }
 
   /// Backends by name, where their data has another.
-  private static let driverWords = ["vtd": "VTD_S1", "smmuv3": "ARM_SMMUV3", "amdvi": "AMD_GUEST"]
+  private static let driverWords = ["vtd": "VTD_S1", "smmuv3": "ARM_SMMUV3", "amd": "AMD_GUEST"]
 
   /// What `hwpt create` gives a driver: the selftest's words, VT-d's first stage, SMMUv3's stream table entry, AMD's
   /// device table entry.

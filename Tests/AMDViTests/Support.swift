@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import HardwareSpecs
+@_exported public import HardwareTestSupport
 internal import Memory
 internal import Testing
 
@@ -153,23 +154,4 @@ final class Rig {
       (0x30000, 0x6000_0000_0003_1401), (0x31000, 0x7000_0000_4000_0001), (0x4005_0238, 0x20001),
       (0x4002_0000, 0x21027), (0x4002_1000, 0x22027), (0x4002_2488, 0x23027), (0x4002_3A28, 0x10_0067))
   }
-}
-
-extension TranslationAnswer {
-  var translation: Translation? { if case .translated(let found) = self { found } else { nil } }
-  var abort: Abort? { if case .aborted(let abort) = self { abort } else { nil } }
-}
-
-/// A small deterministic generator: SplitMix64.
-struct Dice: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-  mutating func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &self) }
 }

@@ -2,6 +2,7 @@
 internal import Bench
 internal import Hardware
 internal import HardwareSpecs
+@_exported public import HardwareTestSupport
 internal import Memory
 internal import Testing
 
@@ -112,26 +113,4 @@ final class Rig {
         privileged: privileged,
         kind: kind))
   }
-}
-
-extension TranslationAnswer {
-  var translation: Translation? { if case .translated(let found) = self { found } else { nil } }
-  var address: UInt64? { translation?.address }
-  var abort: Abort? { if case .aborted(let abort) = self { abort } else { nil } }
-  var code: UInt32? { abort?.code }
-}
-
-/// A small deterministic generator: SplitMix64.
-struct Dice: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-  mutating func below(_ n: Int) -> Int { Int.random(in: 0..<n, using: &self) }
-  mutating func one(in n: Int) -> Bool { below(n) == 0 }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Glibc
 internal import HardwareSpecs
+@_exported public import HardwareTestSupport
 internal import Memory
 internal import Testing
 
@@ -195,28 +195,4 @@ final class Rig {
 
 extension TranslationAnswer {
   var physical: UInt64? { if case .translated(let translation) = self { translation.address } else { nil } }
-  var translation: Translation? {
-    if case .translated(let translation) = self { translation } else { nil }
-  }
-  /// The event number; nil when it is no abort.
-  var code: UInt32? { if case .aborted(let abort) = self { abort.code } else { nil } }
-  var abort: Abort? { if case .aborted(let abort) = self { abort } else { nil } }
-  var tag: UInt32? { if case .stalled(let tag) = self { tag } else { nil } }
 }
-
-/// A small deterministic generator: SplitMix64.
-struct Dice: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-  mutating func below(_ n: Int) -> Int { n <= 1 ? 0 : Int(next() % UInt64(n)) }
-  mutating func one<T>(of values: [T]) -> T { values[below(values.count)] }
-}
-
-func environment(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }

@@ -358,7 +358,7 @@ internal import Testing
     var dice = Dice(3)
     var cached = 0
     for _ in 0..<20_000 {
-      let page = dice.below(512)
+      let page = dice.below(512 as UInt64)
       let found = rig.dma(.write, 0x1220_0000 + page << 12 + 5).translation
       #expect(found?.address == page << 20 + 5)
       if found?.fromCache == true { cached += 1 }

@@ -75,7 +75,7 @@ internal import Testing
   /// Structures and tables that lead on, with a wrong word here and there. Every table entry serves both stages,
   /// and points to another table.
   private static func plausible(_ rig: Rig, legacy: Bool, _ dice: inout Dice) {
-    let damage = dice.one(of: [0, 1, 3, 10] as [UInt64])
+    let damage = dice.one(of: [0, 1, 3, 10])
     func set(_ address: UInt64, _ value: UInt64) {
       switch dice.chance(damage) ? dice.below(4) : 9 {
       case 0: rig[address] = dice.next()
@@ -119,7 +119,7 @@ internal import Testing
   private static func poke(_ rig: Rig, _ dice: inout Dice) {
     switch dice.below(6) {
     case 0:
-      let offset = dice.below(0x100) << 2
+      let offset = dice.below(0x100 as UInt64) << 2
       rig.write(offset, dice.next(), width: offset & 4 == 0 && dice.chance(50) ? 8 : 4)
     case 1:
       rig.command(1 << (23 + dice.below(9)), off: dice.chance(30))

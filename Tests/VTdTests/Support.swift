@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Hardware
 internal import HardwareSpecs
+@_exported public import HardwareTestSupport
 internal import Memory
 internal import Testing
 
@@ -197,8 +198,6 @@ extension TranslationAnswer {
     case .stalled: "stalled"
     }
   }
-  var translation: Translation? { if case .translated(let found) = self { found } else { nil } }
-  var abort: Abort? { if case .aborted(let abort) = self { abort } else { nil } }
 }
 
 func hex(_ value: UInt64) -> String { String(value, radix: 16) }
@@ -214,20 +213,4 @@ private func parse(_ words: String) -> [(UInt64, UInt64)] {
     }
     return (address, value)
   }
-}
-
-/// A generator with a fixed seed: SplitMix64.
-struct Dice {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-  mutating func below(_ count: UInt64) -> UInt64 { next() % count }
-  mutating func one<T>(of items: [T]) -> T { items[Int(below(UInt64(items.count)))] }
-  mutating func chance(_ in100: UInt64) -> Bool { below(100) < in100 }
 }

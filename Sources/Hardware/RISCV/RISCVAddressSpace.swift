@@ -25,7 +25,7 @@ public struct RISCVAddressSpaceTag: Hashable, BitwiseCopyable, Sendable {
 
 extension RISCVIOMMU.Core {
   /// A stage of translation. Zero levels: Bare.
-  struct Stage: BitwiseCopyable, Sendable {
+  struct Stage: Hashable, BitwiseCopyable, Sendable {
     var root: UInt64 = 0
     var levels: UInt8 = 0
     /// PTEs have 4 bytes, and an index 10 bits instead of 9.
@@ -48,7 +48,7 @@ extension RISCVIOMMU.Core {
   }
 
   /// Both stages, and how they are to be walked.
-  struct AddressSpace: BitwiseCopyable, Sendable {
+  struct AddressSpace: Hashable, BitwiseCopyable, Sendable {
     var first = Stage()
     var second = Stage()
     var tag = RISCVAddressSpaceTag(gscid: nil, pscid: nil)

@@ -3,7 +3,7 @@ internal import HardwareSpecs
 
 extension RISCVIOMMU.Core {
   /// A device context that was found valid, sections 3.1.3 and 3.1.4.
-  struct DeviceContext: BitwiseCopyable, Sendable {
+  struct DeviceContext: Hashable, BitwiseCopyable, Sendable {
     /// The device_id; all ones for none.
     var device: UInt32 = .max
     var tc: UInt64 = 0

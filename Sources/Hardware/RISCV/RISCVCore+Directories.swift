@@ -6,7 +6,7 @@ internal import HardwareSpecs
 
 extension RISCVIOMMU.Core {
   /// A process context that was found valid, section 3.2.3.
-  struct ProcessContext: BitwiseCopyable, Sendable {
+  struct ProcessContext: Hashable, BitwiseCopyable, Sendable {
     /// The device_id; all ones for none.
     var device: UInt32 = .max
     var process: UInt32 = 0
@@ -23,7 +23,10 @@ extension RISCVIOMMU.Core {
     // 5. The device_id is too wide.
     guard device >> registers.deviceBits == 0 else { throw RISCVFault(RISCV.Cause.transactionDisallowed) }
     let slot = Int(device) & deviceMask
-    if Trace.isLive, deviceContexts[slot].device == device { return slot }
+    if Trace.asksCaches, deviceContexts[slot].device == device {
+      trace.usedCache()
+      return slot
+    }
     return try walkDevices(device, process: process, slot: slot, &trace)
   }
 
@@ -87,9 +90,10 @@ extension RISCVIOMMU.Core {
     _ process: UInt32, _ context: DeviceContext, _ intent: Intent, _ trace: inout Trace
   ) throws(RISCVFault) -> Int {
     let slot = slot(process, of: context.device)
-    if Trace.isLive, processContexts[slot].device == context.device,
+    if Trace.asksCaches, processContexts[slot].device == context.device,
       processContexts[slot].process == process
     {
+      trace.usedCache()
       return slot
     }
     typealias Entry = RISCV.DirectoryEntry

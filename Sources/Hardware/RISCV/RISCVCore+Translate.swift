@@ -84,7 +84,7 @@ extension RISCVIOMMU.Core {
       }
     }
     var found: Found
-    if let known = try cached(transaction.address, space, intent, live: Trace.isLive) {
+    if let known = try cached(transaction.address, space, intent, &trace) {
       found = known
     } else {
       found = try lookUp(transaction, device, space, intent, &trace)
@@ -165,15 +165,16 @@ extension RISCVIOMMU.Core {
 
   /// What the cache knows, with the checks that depend on the transaction.
   @inline(__always)
-  private func cached(
-    _ iova: UInt64, _ space: AddressSpace, _ intent: Intent, live: Bool
+  private func cached<Trace: RISCVWalkTrace>(
+    _ iova: UInt64, _ space: AddressSpace, _ intent: Intent, _ trace: inout Trace
   ) throws(RISCVFault) -> Found? {
-    guard live, cachesTranslations,
+    guard Trace.asksCaches, cachesTranslations,
       let cached = translations.find(iova, space.tag, salt: space.tag.raw)
     else { return nil }
     // A page that a store makes dirty is looked up again.
     let both = cached.first & cached.second
     if intent.stores, both & PTEBits.w != 0, both & PTEBits.d == 0 { return nil }
+    trace.usedCache()
     let offset = iova & 0xFFF
     if space.tag.hasPSCID, !RISCVPageWalker.permits(cached.first, intent) {
       throw RISCVFault(intent.pageFault)

@@ -27,7 +27,7 @@ extension RISCVIOMMU {
   }
 
   @inline(__always)
-  private func answer<Trace: RISCVWalkTrace>(
+  func answer<Trace: RISCVWalkTrace>(
     _ transaction: Transaction, _ trace: inout Trace
   ) -> TranslationAnswer {
     var dtf = false

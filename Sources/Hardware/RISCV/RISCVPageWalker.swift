@@ -110,14 +110,16 @@ struct RISCVPageWalker {
     let width = RISCV.pageShift &+ bits &* UInt64(stage.levels) &+ 2
     guard gpa >> width == 0, !space.sxl || gpa >> 34 == 0 else { throw .page }
     if Trace.isLive { tables.secondStageWalks &+= 1 }
-    let remembers = Trace.isLive && cachesTables && !stage.narrow
+    let asks = Trace.asksCaches && cachesTables && !stage.narrow
+    let remembers = asks && Trace.isLive
     let key = (gpa >> 21) << 12
     // The tag of this stage is the GSCID alone.
     let tag = RISCVAddressSpaceTag(gscid: space.tag.gscid, pscid: nil)
     for _ in 0..<4 {
       var level = top
       var table = stage.root
-      if remembers, let cached = tables.second.find(key, tag, salt: tag.raw) {
+      if asks, let cached = tables.second.find(key, tag, salt: tag.raw) {
+        trace.usedCache()
         table = cached.table
         level = 0
       }
@@ -226,13 +228,15 @@ struct RISCVPageWalker {
       guard upper == 0 || upper == -1 else { throw RISCVFault(intent.pageFault) }
     }
     if Trace.isLive { tables.firstStageWalks &+= 1 }
-    let remembers = Trace.isLive && cachesTables && !stage.narrow
+    let asks = Trace.asksCaches && cachesTables && !stage.narrow
+    let remembers = asks && Trace.isLive
     let key = (iova >> 21) << 12
     for _ in 0..<4 {
       var level = top
       var table = stage.root
       var global: UInt8 = 0
-      if remembers, let cached = tables.first.find(key, space.tag, salt: space.tag.raw) {
+      if asks, let cached = tables.first.find(key, space.tag, salt: space.tag.raw) {
+        trace.usedCache()
         table = cached.table
         level = 0
         global = cached.global ? PTEBits.g : 0

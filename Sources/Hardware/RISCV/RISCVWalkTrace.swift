@@ -4,11 +4,16 @@ internal import HardwareSpecs
 
 // One algorithm serves translations and people: it is generic over who watches. A live translation is watched
 // by nobody, which the compiler turns into nothing; a walk for people is watched by a recorder, and has no effects.
+// A third asks the caches and has no effects either: what is cached of a transaction, for a checker of drivers.
 
 /// Who watches a walk.
 protocol RISCVWalkTrace {
-  /// Caches are asked and filled, A and D bits written, events counted.
+  /// Caches are filled, A and D bits written, events counted.
   static var isLive: Bool { get }
+  /// Caches are asked.
+  static var asksCaches: Bool { get }
+  /// Something came out of a cache.
+  mutating func usedCache()
   mutating func note(
     _ structure: @autoclosure () -> String, at address: UInt64, _ words: @autoclosure () -> [UInt64])
 }
@@ -16,7 +21,31 @@ protocol RISCVWalkTrace {
 /// A live translation.
 struct RISCVLiveWalk: RISCVWalkTrace {
   static var isLive: Bool { true }
+  static var asksCaches: Bool { true }
   @inline(__always)
+  mutating func usedCache() {}
+  @inline(__always)
+  mutating func note(
+    _ structure: @autoclosure () -> String, at address: UInt64, _ words: @autoclosure () -> [UInt64]
+  ) {}
+}
+
+/// Looks at what is cached, and remembers whether anything was.
+struct RISCVCacheLook: RISCVWalkTrace {
+  static var isLive: Bool { false }
+  static var asksCaches: Bool { true }
+  private(set) var wasCached = false
+  mutating func usedCache() { wasCached = true }
+  mutating func note(
+    _ structure: @autoclosure () -> String, at address: UInt64, _ words: @autoclosure () -> [UInt64]
+  ) {}
+}
+
+/// Looks at memory alone.
+struct RISCVMemoryLook: RISCVWalkTrace {
+  static var isLive: Bool { false }
+  static var asksCaches: Bool { false }
+  mutating func usedCache() {}
   mutating func note(
     _ structure: @autoclosure () -> String, at address: UInt64, _ words: @autoclosure () -> [UInt64]
   ) {}
@@ -25,6 +54,8 @@ struct RISCVLiveWalk: RISCVWalkTrace {
 /// Writes down every structure on the way.
 struct RISCVStepRecorder: RISCVWalkTrace {
   static var isLive: Bool { false }
+  static var asksCaches: Bool { false }
+  mutating func usedCache() {}
   var steps: [WalkStep] = []
 
   mutating func note(

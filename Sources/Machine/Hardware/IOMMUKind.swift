@@ -63,7 +63,7 @@ public struct IOMMUKind: Sendable {
   let connect: @Sendable (any IOMMUHardware, any HardwareFabric) -> Void
 
   /// Every kind, by name.
-  public static var all: [IOMMUKind] { [.vtd, .amdvi, .smmuv3] }
+  public static var all: [IOMMUKind] { [.vtd, .amdvi, .smmuv3, .riscv] }
 
   public static func named(_ name: String) -> IOMMUKind? { all.first { $0.name == name } }
 }

@@ -8,7 +8,7 @@ internal import UAPI
 extension IOMMUKind {
   /// AMD-Vi. Publication 48882; the driver is that of `drivers/iommu/amd`.
   public static let amdvi = IOMMUKind(
-    name: "amdvi", summary: "AMD I/O virtualization (IOMMU), publication 48882",
+    name: "amd", summary: "AMD I/O virtualization (IOMMU), publication 48882",
     options: AMDViChoices.options,
     makeHardware: { site throws(Errno) in
       AMDVi(memory: site.memory, configuration: try AMDViChoices(site.choices).hardware)

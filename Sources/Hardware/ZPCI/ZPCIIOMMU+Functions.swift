@@ -48,6 +48,9 @@ extension ZPCIIOMMU {
     return true
   }
 
+  /// Whether a function has this handle now.
+  public func has(_ handle: UInt32) -> Bool { core.place(handle) != nil }
+
   /// LIST PCI FUNCTIONS: the handles.
   public func listFunctions() -> [UInt32] { core.functions.compactMap { $0?.handle } }
 

@@ -145,6 +145,13 @@ let package = Package(
       name: "ZPCITests", dependencies: ["Hardware", "HardwareSpecs", "Bench", "Memory"],
       swiftSettings: strict),
     .testTarget(
+      name: "ZPCIDriverTests",
+      dependencies: [
+        "Machine", "Drivers", "Hardware", "HardwareSpecs", "IOMMU", "IOMMUFD", "Memory", "Bench", "Seams",
+        "UAPI",
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "SMMUv3Tests", dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench"],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),

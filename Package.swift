@@ -90,7 +90,8 @@ let package = Package(
       ],
       swiftSettings: hot),
 
-    // The tool.
+    // The tool, and what it measures itself against.
+    .target(name: "CWalk"),
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
     .target(name: "LineEditing", dependencies: ["CReadline"], swiftSettings: strict),
     .target(
@@ -102,10 +103,9 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "IOMMU", "Memory",
-        "Seams", "Interpreter",
-        "Language",
-        "Corpora", "UAPI", "Bench",
+        "Runner", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "PageTables", "Hardware",
+        "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
+        "CWalk",
       ],
       swiftSettings: hot),
     .executableTarget(
@@ -175,6 +175,13 @@ let package = Package(
     .testTarget(
       name: "SMMUv3Tests",
       dependencies: ["Hardware", "HardwareSpecs", "Memory", "Bench", "HardwareTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ZPCIDriverTests",
+      dependencies: [
+        "Machine", "Drivers", "Hardware", "HardwareSpecs", "IOMMU", "IOMMUFD", "Memory", "Bench", "Seams",
+        "UAPI",
+      ],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(

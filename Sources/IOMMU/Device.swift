@@ -59,7 +59,7 @@ open class Device: @unchecked Sendable {
   public let capabilities: DeviceCapabilities
   /// PASIDs 1 ..< maxPASIDs may be attached; 0 for a device that cannot send a PASID.
   public let maxPASIDs: UInt32
-  public let reservedRegions: [ReservedRegion]
+  private let fixedRegions: [ReservedRegion]
   /// The selftest's own devices: exempt from interrupt isolation, and no reason to keep a file open.
   public let isMock: Bool
   /// What the device's IOMMU driver keeps for it: `dev_iommu_priv_get`.
@@ -75,11 +75,14 @@ open class Device: @unchecked Sendable {
     self.instance = instance
     self.capabilities = capabilities
     self.maxPASIDs = maxPASIDs
-    self.reservedRegions = reservedRegions
+    fixedRegions = reservedRegions
     self.isMock = isMock
   }
 
   public var driver: (any IOMMUDriver)? { instance?.driver }
+
+  /// `get_resv_regions`. A driver overrides it where the answer depends on the domain that the device is on.
+  open var reservedRegions: [ReservedRegion] { fixedRegions }
 
   /// Firmware demands a one-to-one mapping, which a blocked domain cannot give. `require_direct`.
   var requiresDirectMapping: Bool { reservedRegions.contains { $0.kind == .direct } }

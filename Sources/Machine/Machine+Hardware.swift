@@ -57,13 +57,19 @@ extension Machine {
       guard let driver = unit.software.driver as? any PCIDriver else {
         throw .ENODEV("the IOMMU takes no PCI functions")
       }
-      let device = try driver.probe(function, behind: unit.software)
+      try unit.plug(function)
+      let device: PCIDevice
+      do throws(Errno) { device = try driver.probe(function, behind: unit.software) } catch {
+        unit.unplug(function)
+        throw error
+      }
       let vfio = VFIODevice(index: hardware.vfioNumbers.allocate(), device, kernel)
       let endpoint = Endpoint(name, function, device, on: unit, memory, vfio)
       unit.add(endpoint)
       let group = companion?.device.group ?? CoreGroup(id: groupNumbers.allocate())
       do throws(Errno) { try group.add(device) } catch {
         driver.release(device)
+        unit.unplug(function)
         unit.remove(endpoint)
         hardware.vfioNumbers.free(vfio.index)
         if group.members.isEmpty { groupNumbers.free(group.id) }
@@ -102,6 +108,7 @@ extension Machine {
       }
       (device.driver as? any PCIDriver)?.release(device)
       endpoint.unit.remove(endpoint)
+      endpoint.unit.unplug(endpoint.function)
       hardware.endpoints[endpoint.name] = nil
       if let number = hardware.functions.firstIndex(where: { $0 === endpoint }) {
         hardware.functions[number] = nil

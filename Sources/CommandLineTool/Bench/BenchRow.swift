@@ -39,7 +39,8 @@ struct BenchRow: Sendable {
   let measure: @Sendable (BenchEffort) -> Outcome
 
   /// Memory comes first: what later rows leave behind in the allocator would hide what it takes.
-  static let all: [BenchRow] = memoryRows + waistRows + tableRows + interpreterRows + startRows
+  static let all: [BenchRow] =
+    memoryRows + waistRows + tableRows + pageTableRows + hardwareRows + interpreterRows + startRows
 }
 
 /// How long to measure.

@@ -39,7 +39,9 @@ open class TableDomain: PagingDomain, @unchecked Sendable {
   }
 
   /// Something was mapped: `iotlb_sync_map`.
-  func didMap(_ range: Span64) {}
+  ///
+  /// - Throws: what hardware that must hear of it refuses with; the range is unmapped then.
+  func didMap(_ range: Span64) throws(Errno) {}
 
   /// Invalidates what `gather` names: `iotlb_sync`. The tables in it are freed afterwards.
   func flush(_ gather: borrowing TableGather) {}
@@ -68,7 +70,10 @@ open class TableDomain: PagingDomain, @unchecked Sendable {
       throw error
     }
     if gather.hasTables { flush(gather) }
-    didMap(Span64(iova.raw, iova.raw &+ (length - 1)))
+    do throws(Errno) { try didMap(Span64(iova.raw, iova.raw &+ (length - 1))) } catch {
+      unmap(iova, length: length)
+      throw error
+    }
   }
 
   @discardableResult

@@ -30,6 +30,10 @@ extension ZPCIIOMMU {
     public var cachesTranslations = true
     /// Events that wait for software; more are lost.
     public var eventCapacity = 256
+    /// What functions are that are plugged in, where nobody says otherwise: SDMA, EDMA, PFT.
+    public var firstDMA: UInt64 = 0x1_0000_0000
+    public var lastDMA: UInt64 = 0x3FF_FFFF_FFFF
+    public var functionType: UInt8 = 0
 
     public init() {}
   }

@@ -15,9 +15,8 @@ extension ZPCIIOMMU {
   }
 
   /// Plugs in a function that is configured and disabled, and announces it. Its handle; nil when there is no index left.
-  public func plug(
-    id: UInt32, firstDMA: UInt64 = 0x1_0000_0000, lastDMA: UInt64 = 0x3FF_FFFF_FFFF, type: UInt8 = 0
-  ) -> UInt32? {
+  public func plug(id: UInt32, firstDMA: UInt64? = nil, lastDMA: UInt64? = nil, type: UInt8? = nil) -> UInt32?
+  {
     let index = core.functions.firstIndex { $0 == nil } ?? core.functions.count
     guard index <= Int(ZPCI.Handle.indexMask) else { return nil }
     if index == core.functions.count {
@@ -25,7 +24,8 @@ extension ZPCIIOMMU {
       core.mirrors.append([:])
     }
     let function = ZPCIFunction(
-      handle: UInt32(index), state: .disabled, id: id, firstDMA: firstDMA, lastDMA: lastDMA, type: type)
+      handle: UInt32(index), state: .disabled, id: id, firstDMA: firstDMA ?? configuration.firstDMA,
+      lastDMA: lastDMA ?? configuration.lastDMA, type: type ?? configuration.functionType)
     core.functions[index] = function
     announce(function, ZPCI.Event.configured)
     return function.handle
@@ -46,6 +46,12 @@ extension ZPCIIOMMU {
     core.functions[index]?.state = .permanentError
     notify(index, ZPCI.Event.permanentError, 0, write: false)
     return true
+  }
+
+  /// The handle that a function has now, by its FID.
+  public func handle(id: UInt32) -> UInt32? {
+    for case let function? in core.functions where function.id == id { return function.handle }
+    return nil
   }
 
   /// LIST PCI FUNCTIONS: the handles.

@@ -63,7 +63,7 @@ extension ZPCIIOMMU.Core {
   }
 
   @inline(__always)
-  private static func translation(_ page: ZPCIPage, _ address: UInt64, fromCache: Bool) -> Translation {
+  static func translation(_ page: ZPCIPage, _ address: UInt64, fromCache: Bool) -> Translation {
     Translation(
       address: page.frame | address & 0xFFF, sizeLg2: page.sizeLg2, writable: !page.protected,
       fromCache: fromCache)

@@ -14,7 +14,12 @@ extension ZPCI {
     public static let noInterrupts: UInt16 = 0x10
     public static let invalidVector: UInt16 = 0x11
     public static let invalidInterruptStorage: UInt16 = 0x13
+    /// Errors of measurement blocks.
+    public static let measurementFirst: UInt16 = 0x2A
+    public static let measurementLast: UInt16 = 0x2C
     public static let permanentError: UInt16 = 0x3B
+    /// Service action, or error recovery failed.
+    public static let recoveryFailed: UInt16 = 0x40
 
     public static let configured: UInt16 = 0x301
     public static let reservedToStandby: UInt16 = 0x302

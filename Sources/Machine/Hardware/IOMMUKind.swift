@@ -61,9 +61,12 @@ public struct IOMMUKind: Sendable {
   let bringUp: @Sendable (Site, any RegisterPort) throws(Errno) -> HardwareIOMMU
   /// Gives the hardware the fabric that it is plugged into.
   let connect: @Sendable (any IOMMUHardware, any HardwareFabric) -> Void
+  /// A function is put into a slot before its driver looks, and taken out. Where the hardware has to know.
+  var plug: @Sendable (any IOMMUHardware, PCIFunction) throws(Errno) -> Void = { _, _ in }
+  var unplug: @Sendable (any IOMMUHardware, PCIFunction) -> Void = { _, _ in }
 
   /// Every kind, by name.
-  public static var all: [IOMMUKind] { [.vtd, .amdvi, .smmuv3, .riscv] }
+  public static var all: [IOMMUKind] { [.vtd, .amdvi, .smmuv3, .riscv, .s390] }
 
   public static func named(_ name: String) -> IOMMUKind? { all.first { $0.name == name } }
 }

@@ -63,9 +63,15 @@ public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable 
 
   // MARK: Devices
 
+  func plug(_ function: PCIFunction) throws(Errno) {
+    try lock.withLock { () throws(Errno) in try kind.plug(hardware, function) }
+  }
+  func unplug(_ function: PCIFunction) { withHardware { kind.unplug($0, function) } }
+
   func add(_ endpoint: Endpoint) { waitingLock.withLock { endpoints[endpoint.source] = endpoint } }
+  /// By identity: what the hardware knew it by may be another number by now.
   func remove(_ endpoint: Endpoint) {
-    waitingLock.withLock { endpoints[endpoint.source] = nil }
+    waitingLock.withLock { endpoints = endpoints.filter { $0.value !== endpoint } }
   }
   func endpoint(_ source: UInt32) -> Endpoint? { waitingLock.withLock { endpoints[source] } }
   /// Functions behind it, by source.

@@ -226,9 +226,8 @@ extension RISCVTable {
     hand.send(4 | 5 << 40, 0x1000)
     #expect(hand.device.cached.isEmpty)
     #expect(hand.device.perform(.read(0x1000, 1)).bytes == [2])
-    // A device whose ATS is off does not answer; the fence tells, and the driver reports it.
-    hand.device.function.configure { $0.ats = false }
-    hand.send(4 | 5 << 40, 0x1000)
+    // Where there is no device nobody answers; the fence tells, and the driver reports it.
+    hand.send(4 | 6 << 40, 0x1000)
     hand.rig.machine.settle()
     #expect(hand.rig.software.complaints == ["Queue #0 error; fault:0 timeout:1 illegal:0 fence_w_ip:0"])
     // The interrupt let the queue go on.

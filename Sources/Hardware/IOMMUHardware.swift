@@ -50,11 +50,6 @@ public struct CachedAddress: Hashable, Sendable {
   }
 }
 
-extension IOMMUHardware {
-  public var cachedAddresses: [CachedAddress] { [] }
-  public func cachedAnswer(_ transaction: Transaction) -> TranslationAnswer? { nil }
-  public var staleStructures: [String] { [] }
-}
 
 /// What an IOMMU is plugged into: where its interrupts go, and the devices behind it.
 public protocol HardwareFabric: AnyObject {

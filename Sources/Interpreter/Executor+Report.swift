@@ -144,6 +144,8 @@ extension Executor {
     }
   }
 
+  private static let longestAnswer = 400
+
   /// What came, as it may be written behind `->`.
   func outcomeText(_ command: CommandNode, _ printer: ValueText) -> String {
     guard errno == 0 else { return Errno(code: errno).name }
@@ -168,6 +170,8 @@ extension Executor {
       } else {
         text = printer.text(value, spec.shape)
       }
+      // A walk's steps have been printed as lines.
+      guard text.utf8.count <= Self.longestAnswer else { continue }
       parts.append("\(spec.name)=\(text)")
       if parts.count > 6 { break }
     }

@@ -47,7 +47,8 @@ extension Executor {
       if let kind { return .handle(Handle(kind, fd: returned)) }
       return .number(UInt64(UInt32(bitPattern: returned)))
     case .part(let part):
-      guard let device else { return .none }
+      // A PCI function has no object of the selftest's.
+      guard let device, device.function == nil || part != .stdev else { return .none }
       return .number(Self.part(part, of: device))
     case .structure:
       fetch()

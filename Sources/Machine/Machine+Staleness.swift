@@ -17,12 +17,18 @@ extension Machine {
       let endpoints = unit.allEndpoints
       let candidates = Set(unit.withHardware { $0.cachedAddresses })
       for endpoint in endpoints {
+        var found: [Violation] = []
         for candidate in candidates.sorted(by: { ($0.pasid ?? 0, $0.address) < ($1.pasid ?? 0, $1.address) })
         {
-          for pasid in pasids(of: endpoint, candidate) {
-            broken += check(endpoint, candidate.address, pasid, unit)
+          // Two candidates may be one translation, with its PASID and without.
+          for pasid in pasids(of: endpoint, candidate) where found.count < Self.shown {
+            for violation in check(endpoint, candidate.address, pasid, unit)
+            where !found.contains(where: { $0.evidence == violation.evidence }) {
+              found.append(violation)
+            }
           }
         }
+        broken += found
         broken += checkOwnCache(of: endpoint, unit)
       }
       broken += unit.withHardware { $0.staleStructures }.map {

@@ -35,6 +35,16 @@ public final class ModelBench: Bench {
       ("pinned_frames", .number(UInt64(pins.frames))),
       ("pins", .number(UInt64(pins.pins))),
       ("processes", .list(machine.allProcesses.map(facts))),
+      (
+        "iommus",
+        .list(
+          machine.allIOMMUs.map { unit in
+            .record([
+              ("name", .text(unit.name)), ("kind", .text(unit.kind.name)),
+              ("devices", .list(unit.allEndpoints.map { .text($0.function.address) })),
+            ])
+          })
+      ),
     ])
   }
 

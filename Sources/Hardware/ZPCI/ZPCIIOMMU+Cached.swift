@@ -13,6 +13,9 @@ extension ZPCIIOMMU {
 
   /// With refresh also what the mirror lacks is an answer: no table is asked.
   public func cachedAnswer(_ transaction: Transaction) -> TranslationAnswer? { core.cached(transaction) }
+
+  /// None: a registered address space is the hardware's own state, no copy of anything in memory.
+  public var staleStructures: [String] { [] }
 }
 
 extension ZPCIIOMMU.Core {

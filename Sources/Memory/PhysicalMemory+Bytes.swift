@@ -43,9 +43,7 @@ extension PhysicalMemory {
   public func write(_ address: PhysAddr, from bytes: UnsafeRawBufferPointer) -> Int {
     eachPiece(address, bytes.count, writing: true) { offset, piece, frame in
       piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]))
-      if words[frame].load(ordering: .relaxed) == 0 {
-        flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed)
-      }
+      noteWrite(FrameNumber(UInt32(frame)).address)
     }
   }
 

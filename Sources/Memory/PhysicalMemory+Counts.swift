@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Synchronization
 
-// Reference counts, pins and flags of frames.
+// Reference counts, pins and flags of frames. References are never wrong: a mistake with one is the model's, and traps.
+// Pins may be taken back wrongly, see `unpin`.
 
 extension PhysicalMemory {
   func index(_ frame: FrameNumber) -> Int {
@@ -17,7 +18,14 @@ extension PhysicalMemory {
   }
 
   /// Gives up a reference; the last one, if nothing is pinned, frees the frame.
-  public func release(_ frame: FrameNumber) { drop(frame, 1) }
+  ///
+  /// Processes, files and page tables know by themselves which references are theirs; none is ever read from memory.
+  public func release(_ frame: FrameNumber) {
+    let index = index(frame)
+    let (before, after) = words[index].subtract(1, ordering: .acquiringAndReleasing)
+    precondition(UInt32(truncatingIfNeeded: before) > 0, "a reference was given back more often than taken")
+    if after == 0 { free(index) }
+  }
 
   /// `pins` more pins on a frame that the caller knows to be alive. A pin keeps it alive like a reference.
   public func pin(_ frame: FrameNumber, pins: Int = 1) {
@@ -26,25 +34,40 @@ extension PhysicalMemory {
   }
 
   /// Gives up `pins` pins; with the last pin and the last reference the frame is freed.
-  public func unpin(_ frame: FrameNumber, pins: Int = 1) { drop(frame, UInt64(pins) << 32) }
+  ///
+  /// Which frames a mapping unpins is read from page tables, which anybody may have overwritten. So a frame that does
+  /// not exist, or has fewer pins, stays as it is, and the mistake is counted: see `checkInvariants`.
+  public func unpin(_ frame: FrameNumber, pins: Int = 1) {
+    guard Int(frame.raw) < frameCount else {
+      noteExcess(frame)
+      return
+    }
+    let index = Int(frame.raw)
+    var now = words[index].load(ordering: .relaxed)
+    while now >> 32 >= UInt64(pins) {
+      let after = now - UInt64(pins) << 32
+      let (done, seen) = words[index].weakCompareExchange(
+        expected: now, desired: after, ordering: .acquiringAndReleasing)
+      if done {
+        if after == 0 { free(index) }
+        return
+      }
+      now = seen
+    }
+    noteExcess(frame)
+  }
 
   /// Gives up one pin on each of `count` frames from `first`, after marking them dirty if asked:
   /// `unpin_user_page_range_dirty_lock`.
+  ///
+  /// Frame 0, which is nobody's, stands for a page that could not be found.
   public func unpinRun(_ first: FrameNumber, count: Int, markingDirty: Bool) {
-    for raw in first.raw..<first.raw + UInt32(count) {
-      if markingDirty { setDirty(FrameNumber(raw)) }
-      unpin(FrameNumber(raw))
+    let end = min(Int(first.raw) + count, frameCount)
+    for number in min(max(1, Int(first.raw)), end)..<end {
+      let frame = FrameNumber(UInt32(number))
+      if markingDirty { setDirty(frame) }
+      unpin(frame)
     }
-  }
-
-  private func drop(_ frame: FrameNumber, _ weight: UInt64) {
-    let index = index(frame)
-    let (before, after) = words[index].subtract(weight, ordering: .acquiringAndReleasing)
-    precondition(
-      before >> 32 >= weight >> 32
-        && UInt32(truncatingIfNeeded: before) >= UInt32(truncatingIfNeeded: weight),
-      "a frame was given back more often than taken")
-    if after == 0 { free(index) }
   }
 
   /// Longterm pins on the frame: the kernel's `page_ref_count / GUP_PIN_COUNTING_BIAS`.

@@ -67,16 +67,27 @@ extension PhysicalMemory {
       return load64(at: address) == expected && store64(value, at: address)
     }
     let word = place.assumingMemoryBound(to: Atomic<UInt64>.self)
-    noteWrite(address)
+    noteMark(Int(address.raw >> Page.shift))
     return word.pointee.compareExchange(
       expected: expected.littleEndian, desired: value.littleEndian, ordering: .acquiringAndReleasing
     ).exchanged
   }
 
+  /// Somebody writes at an address in memory. Whoever does not use the functions here says so.
+  ///
   /// A frame that is free may be written, as a device with a stale translation would; its next owner gets it
-  /// zeroed all the same.
-  private func noteWrite(_ address: PhysAddr) {
+  /// zeroed all the same. A page table that is written by anybody but its owner may lead its owner, who tells nobody,
+  /// to write into frames that are free: from then on every frame is looked at before it is handed out.
+  public func noteWrite(_ address: PhysAddr) {
     let frame = Int(address.raw >> Page.shift)
+    noteMark(frame)
+    if flags[frame].load(ordering: .relaxed) & Flag.table != 0 {
+      distrustsFreeFrames.store(true, ordering: .relaxed)
+    }
+  }
+
+  /// The same for hardware that marks an entry of a table as accessed or dirty.
+  private func noteMark(_ frame: Int) {
     if words[frame].load(ordering: .relaxed) == 0 { flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed) }
   }
 }

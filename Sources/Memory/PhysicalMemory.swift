@@ -20,7 +20,7 @@ public import UAPI
 ///
 /// Frames are handed out zeroed, the lowest free one first, so the same requests always give the same
 /// frames, and consecutive ones give contiguous memory.
-/// Counting a frame that is free, or giving back more than was taken, is a mistake of the model and traps.
+/// Counting a frame that is free, or giving back more references than were taken, is a mistake of the model and traps.
 public final class PhysicalMemory: @unchecked Sendable {
   public static let defaultSize: UInt64 = 64 << 30
 
@@ -48,6 +48,10 @@ public final class PhysicalMemory: @unchecked Sendable {
   private var allocated = 0
   private var nextFrame: Int
   private var highestFrame = 0
+  /// Frames may have been written while they were free, without a flag that says so; see `noteWrite`.
+  let distrustsFreeFrames = Atomic<Bool>(false)
+  /// Pins that were to be given back and were not there, and the first few frames of them.
+  private var excess: (count: Int, first: [FrameNumber]) = (0, [])
 
   @usableFromInline
   enum Flag {
@@ -57,6 +61,8 @@ public final class PhysicalMemory: @unchecked Sendable {
     @inlinable static var stale: UInt8 { 4 }
     /// Its bytes are elsewhere, see `ForeignBytes`.
     @inlinable static var foreign: UInt8 { 8 }
+    /// Part of a page table, which its owner writes without telling.
+    @inlinable static var table: UInt8 { 16 }
   }
 
   /// - Parameters:
@@ -166,6 +172,13 @@ public final class PhysicalMemory: @unchecked Sendable {
     return FrameNumber(UInt32(first))
   }
 
+  /// Zeroed frames in a row for a page table: as many, a power of two, as their number is a multiple of.
+  ///
+  /// - Throws: ENOMEM.
+  public func allocateTable(frames count: Int) throws(Errno) -> FrameNumber {
+    count > 1 ? try allocateRun(count, alignment: count, flags: Flag.table) : try allocate(flags: Flag.table)
+  }
+
   /// The first of the 512 frames of a 2 MiB page.
   ///
   /// - Throws: ENOMEM.
@@ -214,10 +227,19 @@ public final class PhysicalMemory: @unchecked Sendable {
   }
 
   private func prepare(_ frame: Int, flags new: UInt8) {
-    if new & Flag.foreign == 0, flags[frame].load(ordering: .relaxed) & Flag.stale != 0 {
-      memset(pointer(to: frame), 0, Int(Page.size))
+    if new & Flag.foreign == 0 {
+      let isStale = flags[frame].load(ordering: .relaxed) & Flag.stale != 0
+      if isStale || distrustsFreeFrames.load(ordering: .relaxed) && !isZero(frame) {
+        memset(pointer(to: frame), 0, Int(Page.size))
+      }
     }
     flags[frame].store(new, ordering: .relaxed)
+  }
+
+  /// Whether all of a frame is zero. Looking commits no host memory, as zeroing would.
+  private func isZero(_ frame: Int) -> Bool {
+    let bytes = UnsafeRawBufferPointer(start: pointer(to: frame), count: Int(Page.size))
+    return bytes.bindMemory(to: UInt64.self).allSatisfy { $0 == 0 }
   }
 
   func free(_ frame: Int) {
@@ -228,6 +250,15 @@ public final class PhysicalMemory: @unchecked Sendable {
       allocated -= 1
       // Empty memory is as good as new: the same requests get the same frames again.
       if allocated == 0 { nextFrame = 1 }
+    }
+  }
+
+  /// A pin was to be given back that nobody has.
+  @inline(never)
+  func noteExcess(_ frame: FrameNumber) {
+    lock.withLock {
+      excess.count += 1
+      if excess.first.count < 8 { excess.first.append(frame) }
     }
   }
 
@@ -265,6 +296,11 @@ public final class PhysicalMemory: @unchecked Sendable {
         }
       }
       if inUse != allocated { broken.append("\(inUse) frames are in use, counted \(allocated)") }
+      if excess.count > 0 {
+        let frames = excess.first.map { "frame \($0.raw)" }.joined(separator: ", ")
+        let rest = excess.count > excess.first.count ? ", ..." : ""
+        broken.append("pins were given back \(excess.count) times that nobody had: \(frames)\(rest)")
+      }
       return broken
     }
   }

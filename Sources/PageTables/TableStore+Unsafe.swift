@@ -86,9 +86,7 @@ public class TableStore: @unchecked Sendable {
   }
 
   private static func allocate(_ memory: PhysicalMemory, bytes: Int) throws(Errno) -> FrameNumber {
-    let count = bytes >> Int(Page.shift)
-    guard count > 1 else { return try memory.allocateFrame() }
-    return try memory.allocateContiguous(count, alignment: count)
+    try memory.allocateTable(frames: bytes >> Int(Page.shift))
   }
 
   private static func free(_ memory: PhysicalMemory, _ frame: FrameNumber, _ count: Int) {

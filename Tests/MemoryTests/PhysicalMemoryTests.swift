@@ -196,11 +196,75 @@ internal import UAPI
       memory.release(FrameNumber(1))
     }
     await #expect(processExitsWith: .failure) { smallMemory().pin(FrameNumber(5)) }
-    await #expect(processExitsWith: .failure) {
-      let memory = smallMemory()
-      let frame = try memory.allocateFrame()
-      memory.unpin(frame)
+  }
+
+  /// Which pins are given back is read from page tables, which may hold anything.
+  @Test func pinsThatNobodyHasAreCounted() throws {
+    let memory = smallMemory()
+    let frame = try memory.allocateFrame()
+    memory.unpin(frame)
+    memory.pin(frame, pins: 2)
+    memory.unpin(frame, pins: 3)
+    memory.unpin(FrameNumber(5))
+    memory.unpin(FrameNumber(.max))
+    #expect(
+      memory.checkInvariants() == [
+        "pins were given back 4 times that nobody had: frame 1, frame 1, frame 5, frame 4294967295"
+      ])
+    #expect(memory.pinCount(of: frame) == 2 && memory.referenceCount(of: frame) == 1)
+    memory.unpin(frame, pins: 2)
+    memory.release(frame)
+    #expect(memory.allocatedFrames == 0 && !memory.isAllocated(FrameNumber(5)))
+    // Of many the first few are kept.
+    for _ in 0..<10 { memory.unpin(frame) }
+    #expect(memory.checkInvariants().first?.hasSuffix("frame 1, frame 1, frame 1, ...") ?? false)
+  }
+
+  /// The owner of a page table writes where its entries lead and tells nobody. While only he writes them, that is
+  /// into tables.
+  @Test func anOverwrittenTableMakesFreeFramesSuspect() throws {
+    let memory = smallMemory()
+    let table = try memory.allocateTable(frames: 1)
+    #expect(memory.exchange64(at: table.address, from: 0, to: 0x20))
+    let distrusts = memory.distrustsFreeFrames.load(ordering: .relaxed)
+    #expect(!distrusts)
+    memory.bytes(of: FrameNumber(9)).storeBytes(of: 0xFF, as: UInt8.self)
+    #expect(memory.store64(0x9000, at: table.address))
+    try memory.claim([FrameNumber(9)])
+    #expect(memory.firstByte(FrameNumber(9)) == 0)
+    memory.release(FrameNumber(9))
+    memory.release(table)
+    memory.expectEmpty()
+  }
+
+  @Test func tablesOfSeveralFramesAreAligned() throws {
+    let memory = smallMemory()
+    let single = try memory.allocateTable(frames: 1)
+    let wide = try memory.allocateTable(frames: 4)
+    #expect(single.raw == 1 && wide.raw == 4)
+    for frame in 4..<8 { memory.release(FrameNumber(UInt32(frame))) }
+    memory.release(single)
+    memory.expectEmpty()
+  }
+
+  /// Frame 0 stands for a page that could not be found; beyond the end there is none.
+  @Test func aRunOfPinsPassesOverWhatIsNoFrame() throws {
+    let memory = smallMemory()
+    let end = UInt32(memory.frameCount)
+    for frame in [FrameNumber(1), FrameNumber(end - 1)] {
+      try memory.claim([frame])
+      memory.pin(frame)
     }
+    memory.unpinRun(FrameNumber(0), count: 2, markingDirty: true)
+    memory.unpinRun(FrameNumber(end - 1), count: 2, markingDirty: true)
+    memory.unpinRun(FrameNumber(.max), count: 2, markingDirty: true)
+    memory.unpinRun(FrameNumber(0), count: 0, markingDirty: true)
+    #expect(memory.pinTotals.pins == 0)
+    #expect(memory.isDirty(FrameNumber(1)) && !memory.isDirty(FrameNumber(0)))
+    #expect(memory.checkInvariants().isEmpty)
+    memory.release(FrameNumber(1))
+    memory.release(FrameNumber(end - 1))
+    memory.expectEmpty()
   }
 
   @Test func theCheckerSeesAWrongCount() throws {

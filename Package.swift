@@ -183,6 +183,13 @@ let package = Package(
         "UAPI",
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "CorruptionTests",
+      dependencies: [
+        "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Bench", "Memory", "Seams", "UAPI",
+        "HardwareTestSupport",
+      ],
+      swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "PageTablesTests", dependencies: ["PageTables", "Corpora", "Memory", "Seams", "UAPI"],

@@ -10,11 +10,26 @@ internal import Synchronization
 // way. A broken one is a bug of the model.
 
 /// Collects what is broken.
+///
+/// A table that was overwritten can break a rule at every page: of each rule the first few cases are kept, and the
+/// others are counted.
 struct Findings {
-  private(set) var violations: [Violation] = []
+  private static let shown = 8
+
+  private var kept: [Violation] = []
+  private var counts: [String: Int] = [:]
 
   mutating func require(_ holds: Bool, _ invariant: String, _ evidence: @autoclosure () -> String) {
-    if !holds { violations.append(Violation(invariant, evidence())) }
+    if holds { return }
+    counts[invariant, default: 0] += 1
+    if counts[invariant, default: 0] <= Self.shown { kept.append(Violation(invariant, evidence())) }
+  }
+
+  var violations: [Violation] {
+    kept
+      + counts.filter { $0.value > Self.shown }.sorted { $0.key < $1.key }.map {
+        Violation($0.key, "and \($0.value - Self.shown) more")
+      }
   }
 }
 
@@ -147,7 +162,7 @@ extension IOAS {
     domain.forEachLeaf(in: .everything) { leaves.append($0) }
     var mapped: UInt64 = 0
     for leaf in leaves {
-      let span = Span64(leaf.iova.raw, leaf.iova.raw + ((1 << UInt64(leaf.sizeLg2)) - 1))
+      let span = Span64(leaf.iova.raw, leaf.iova.raw | ((1 << UInt64(leaf.sizeLg2)) &- 1))
       let area = table.areas.first(in: span)
       findings.require(
         area.map { $0.iova.contains(span) } ?? false, "a domain translates nothing outside the areas",
@@ -157,14 +172,14 @@ extension IOAS {
         "while large pages are off no translation is larger than a page",
         "IOAS \(id), domain \(slot): \(hex(span))")
       guard let area, area.iova.contains(span) else { continue }
-      mapped += span.count
+      mapped &+= span.count
       area.pages.lock.withLock {
         for x in stride(from: span.first, through: span.last, by: Int(Page.size)) {
           let byte = area.startByte(x)
           guard let frame = area.pages.expectedFrame(byte >> Page.shift, in: area) else { continue }
           let expected = frame.address.raw + (byte & Page.mask)
           findings.require(
-            leaf.physical.raw + (x - span.first) == expected, "every domain translates an area to its pages",
+            leaf.physical.raw &+ (x - span.first) == expected, "every domain translates an area to its pages",
             "IOAS \(id), domain \(slot), IOVA 0x\(String(x, radix: 16))")
         }
       }
@@ -190,7 +205,7 @@ extension Pages {
     case .dmabuf(let buffer, let firstPage):
       return FrameNumber(buffer.firstFrame.raw + UInt32(firstPage + index))
     case .user, .file:
-      return area.storage?.translate(IOVA(area.iova(of: index)))?.frame
+      return area.storage.flatMap { peek(at: IOVA(area.iova(of: index)), in: $0) }
     }
   }
 
@@ -242,7 +257,10 @@ extension Context {
       area.pages.lock.withLock {
         for (use, span) in area.pages.pieces(of: Span64(0, area.pages.pageCount - 1)) where use != .hole {
           for index in span.first...span.last {
-            let frame = area.pages.heldFrames[index] ?? area.pages.frameFromDomain(index)
+            // A page that its table has lost is reported as that.
+            guard let frame = area.pages.heldFrames[index] ?? area.pages.peekFromDomain(index) else {
+              continue
+            }
             counts[frame, default: 0] += 1
           }
         }

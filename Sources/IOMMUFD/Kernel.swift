@@ -10,6 +10,8 @@ public final class Kernel: @unchecked Sendable {
   public let personality: Personality
   public let memory: PhysicalMemory
   public let failures: FailurePoints
+  /// What page tables have lost.
+  public let damage = TableDamage()
   /// `IOMMU_TEST_CMD`, in a kernel that is built with the selftest driver.
   public let selftest: (any SelftestCommand)?
   /// The module parameter `allow_unsafe_interrupts`.

@@ -26,10 +26,7 @@ extension Pages {
       }
       area.accesses += 1
       if locking { area.locks += 1 }
-      return (span.first...span.last).map { index in
-        guard let frame = heldFrames[index] else { preconditionFailure("a held index without a frame") }
-        return frame
-      }
+      return (span.first...span.last).map { heldFrame($0) }
     }
   }
 
@@ -38,6 +35,7 @@ extension Pages {
     lock.lock()
     defer { lock.unlock() }
     guard let position = accessUses.firstIndex(of: span, where: { _ in true }) else {
+      // Callers unpin what they have pinned; no table is asked.
       preconditionFailure("an interval that no access pinned")
     }
     area.accesses -= 1
@@ -47,14 +45,22 @@ extension Pages {
     accessUses.remove(at: position)
     for (use, piece) in pieces(of: span) where use != .held {
       for index in piece.first...piece.last {
-        guard let frame = heldFrames.removeValue(forKey: index) else {
-          preconditionFailure("a held index without a frame")
-        }
+        let frame = heldFrame(index)
+        heldFrames[index] = nil
         // A page that a domain maps stays pinned for the domain.
         if use == .hole { unpin(FrameRun(frame: frame, count: 1)) }
       }
     }
     uncharge()
+  }
+
+  /// The frame of an index that accesses hold.
+  func heldFrame(_ index: UInt64) -> FrameNumber {
+    guard let frame = heldFrames[index] else {
+      // Both are iommufd's own and change together, under the lock, whatever tables hold.
+      preconditionFailure("a held index without a frame")
+    }
+    return frame
   }
 
   /// Makes `heldFrames` cover `span`, pinning what nobody had. `iopt_pages_fill_xarray`.
@@ -177,10 +183,7 @@ extension Pages {
       for (use, piece) in pieces(of: span) {
         switch use {
         case .held:
-          for index in piece.first...piece.last {
-            guard let frame = heldFrames[index] else { preconditionFailure("a held index without a frame") }
-            try move(frame)
-          }
+          for index in piece.first...piece.last { try move(heldFrame(index)) }
         case .mapped:
           for index in piece.first...piece.last { try move(frameFromDomain(index)) }
         case .hole:
@@ -203,6 +206,8 @@ extension Pages {
   private func copy(
     _ frame: FrameNumber, at offset: UInt64, _ buffer: UnsafeMutableRawBufferPointer, writing: Bool
   ) throws(Errno) {
+    // A table that has been overwritten may have led to a frame that is nobody's.
+    if writing { kernel.memory.noteWrite(frame.address) }
     let done: Void? = kernel.memory.withBytes(
       of: frame, at: Int(offset), count: buffer.count, writing: writing
     ) { place in

@@ -75,7 +75,7 @@ extension Pages {
     defer { lock.unlock() }
     guard let storage = area.storage else { return }
     for domain in domains where domain !== storage {
-      domain.unmap(IOVA(area.iova.first), length: area.length)
+      unmapWhole(area, from: domain)
       forgetBuffer(area, domain)
     }
     unfillStorage(area, storage)
@@ -86,14 +86,15 @@ extension Pages {
     lock.lock()
     defer { lock.unlock() }
     guard let storage = area.storage else { return }
-    precondition(storage === domain)
+    // Whoever takes a domain off hands its areas to another one first, if there is one.
+    precondition(storage === domain, "the last domain of an IOAS is not the one that frames are read from")
     unfillStorage(area, storage)
   }
 
   /// Takes an area out of one domain of several. The pages stay pinned for the others.
   func unmap(_ area: Area, from domain: any PagingDomain) {
     lock.withLock {
-      domain.unmap(IOVA(area.iova.first), length: area.length)
+      unmapWhole(area, from: domain)
       forgetBuffer(area, domain)
     }
   }
@@ -110,6 +111,7 @@ extension Pages {
 
   private func unfillStorage(_ area: Area, _ storage: any PagingDomain) {
     guard let position = domainUses.firstIndex(of: area.index, where: { $0 === area }) else {
+      // Both change together, under the lock, whatever tables hold.
       preconditionFailure("an area with a storage domain that is not in the domain tree")
     }
     domainUses.remove(at: position)
@@ -119,13 +121,13 @@ extension Pages {
       while true {
         let (use, last) = piece(at: index, through: area.index.last)
         if use == .hole {
-          for i in index...last { unpinned.append(frame(of: i, in: area)) }
+          for i in index...last { unpinned.append(frame(at: IOVA(area.iova(of: i)), in: storage)) }
         }
         if last >= area.index.last { break }
         index = last + 1
       }
     }
-    storage.unmap(IOVA(area.iova.first), length: area.length)
+    unmapWhole(area, from: storage)
     forgetBuffer(area, storage)
     area.storage = nil
     unpinned.forEach { unpin($0) }
@@ -173,10 +175,7 @@ private struct Filler {
   ) throws(Errno) {
     switch use {
     case .held:
-      for index in first...last {
-        guard let frame = pages.heldFrames[index] else { preconditionFailure("a held index without a frame") }
-        try push(frame)
-      }
+      for index in first...last { try push(pages.heldFrame(index)) }
     case .mapped:
       for index in first...last { try push(pages.frameFromDomain(index)) }
     case .hole:
@@ -268,10 +267,7 @@ private struct Filler {
       let mapped = Span64(area.index.first, mappedEnd - 1)
       for (use, piece) in pages.pieces(of: mapped) where use == .hole {
         for index in piece.first...piece.last {
-          guard let physical = first.translate(IOVA(area.iova(of: index))) else {
-            preconditionFailure("a filled page without a translation")
-          }
-          unpinned.append(physical.frame)
+          unpinned.append(pages.frame(at: IOVA(area.iova(of: index)), in: first))
         }
       }
       let length = area.iovaLast(of: mapped.last) - area.iova.first + 1

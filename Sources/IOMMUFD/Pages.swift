@@ -44,6 +44,8 @@ final class Pages: @unchecked Sendable {
   /// The memory of `owner`.
   @exclusivity(unchecked) private(set) var ownerMemory: any AddressSpace
   let accounting: Context.Accounting
+  /// The highest frame that there is.
+  let highestFrame: UInt64
 
   let lock = Lock("iopt_pages")
   @exclusivity(unchecked) var domainUses = OverlapSet<Area>()
@@ -69,6 +71,7 @@ final class Pages: @unchecked Sendable {
     self.writable = writable
     self.owner = owner
     ownerMemory = owner.memory
+    highestFrame = UInt64(max(1, kernel.memory.frameCount) - 1)
     self.accounting = owner.capabilities.contains(.ipcLock) ? .none : accounting
     switch source {
     case .user: break
@@ -133,18 +136,28 @@ extension Pages {
     return mapped.first == first ? (.mapped, mapped.last) : (.hole, mapped.first - 1)
   }
 
-  /// The frame of an index that a domain maps, read back from that domain's table.
+  /// The frame of an index that a domain maps, read back from that domain's table: frame 0 if the table has lost
+  /// it, see `TableDamage`.
   func frameFromDomain(_ index: UInt64) -> FrameNumber {
-    guard let position = domainUses.firstIndex(in: Span64(index, index)) else {
-      preconditionFailure("an index that no domain maps")
-    }
-    return frame(of: index, in: domainUses[position])
+    let (iova, storage) = place(of: index)
+    return frame(at: iova, in: storage)
   }
 
-  func frame(of index: UInt64, in area: Area) -> FrameNumber {
-    guard let storage = area.storage, let physical = storage.translate(IOVA(area.iova(of: index))) else {
-      preconditionFailure("an area of the domain tree without a translation")
+  /// The same for whoever only looks; nil if the table has lost it.
+  func peekFromDomain(_ index: UInt64) -> FrameNumber? {
+    let (iova, storage) = place(of: index)
+    return peek(at: iova, in: storage)
+  }
+
+  /// Where an index that a domain maps can be read back.
+  private func place(of index: UInt64) -> (iova: IOVA, storage: any PagingDomain) {
+    guard let position = domainUses.firstIndex(in: Span64(index, index)),
+      let storage = domainUses[position].storage
+    else {
+      // Both are iommufd's own, whatever tables hold: an area is in the tree while it has a storage domain, and
+      // callers ask only for what the tree covers.
+      preconditionFailure("an index that no area with a storage domain covers")
     }
-    return physical.frame
+    return (IOVA(domainUses[position].iova(of: index)), storage)
   }
 }

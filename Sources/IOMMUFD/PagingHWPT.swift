@@ -106,6 +106,7 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
     let hwpt = PagingHWPT(
       domain, on: ioas, flags: flags, enforcesCacheCoherency: device.enforcesCacheCoherency, in: context)
     try context.objects.reserve(hwpt)
+    context.kernel.damage.enter(domain, of: hwpt.id)
     ioas.addUser()
     do throws(Errno) {
       if let pasid { try device.attachHardware(hwpt, pasid) }
@@ -144,6 +145,7 @@ public final class PagingHWPT: HWPT, @unchecked Sendable {
   public override func destroy() {
     // An aborted one is unlinked already, and its creator holds the lock.
     if isLinked { ioas.hwptLock.withLock { unlink() } }
+    context.kernel.damage.leave(pagingDomain)
     fault?.dropUser()
     ioas.dropUser()
   }

@@ -9,6 +9,7 @@ extension Machine {
   public func violations() -> [Violation] {
     let contexts = kernel.openContexts
     var broken = contexts.flatMap { $0.violations() }
+    broken += kernel.damage.violations
     broken += memory.checkInvariants().map { Violation("physical memory is consistent", $0) }
     for process in allProcesses {
       broken += process.space.checkInvariants().map {
@@ -19,17 +20,20 @@ extension Machine {
     return broken
   }
 
+  /// Pages that one rule lists at most; a page table that was overwritten can break it at every page.
+  private static let shown = 8
+
   /// A page's pin count is the number of (pages object, index) pairs that need it.
   private func pinViolations(_ contexts: [Context]) -> [Violation] {
     var expected: [FrameNumber: Int] = [:]
     for context in contexts { expected.merge(context.pinnedFrames(), uniquingKeysWith: +) }
-    var broken: [Violation] = []
-    for (frame, count) in expected where memory.pinCount(of: frame) != count {
-      broken.append(
-        Violation(
-          "a page's pin count is the number of mappings that need it",
-          "frame \(frame.raw) is pinned \(memory.pinCount(of: frame)) times and needed \(count) times"))
+    let rule = "a page's pin count is the number of mappings that need it"
+    let wrong = expected.filter { memory.pinCount(of: $0.key) != $0.value }.sorted { $0.key < $1.key }
+    var broken = wrong.prefix(Self.shown).map { frame, count in
+      Violation(
+        rule, "frame \(frame.raw) is pinned \(memory.pinCount(of: frame)) times and needed \(count) times")
     }
+    if wrong.count > Self.shown { broken.append(Violation(rule, "and \(wrong.count - Self.shown) more")) }
     let total = expected.values.reduce(0, +)
     if memory.pinTotals.pins != total {
       broken.append(

@@ -20,6 +20,9 @@ final class NoHardware: IOMMUHardware {
     WalkReport(steps: [], answer: .stalled(tag: 0))
   }
   func facts() -> Fact { .none }
+  var cachedAddresses: [CachedAddress] { [] }
+  func cachedAnswer(_ transaction: Transaction) -> TranslationAnswer? { nil }
+  var staleStructures: [String] { [] }
 }
 
 /// A driver that takes every function and writes down what it is asked for: `1 -> paging1`, `1 -> blocked@3`.

@@ -15,8 +15,18 @@ struct ExampleTests {
   static func run(_ source: SourceFile, _ kernel: Personality) -> ScriptResult {
     var options = RunOptions()
     options.check = true
-    let rigs = Rigs(kernel: kernel)
+    let rigs = Rigs(kernel: kernel, backend: backend(of: source))
     return Interpreter.run(source, loader: DiskLoader(), options: options) { try rigs.make() }
+  }
+
+  /// A script that wants some IOMMU gets Intel's.
+  static func backend(of source: SourceFile) -> Backend {
+    guard String(decoding: source.bytes, as: UTF8.self).contains("require backend!=mock") else {
+      return .mock
+    }
+    do throws(Backend.Unknown) { return try Backend("vtd") } catch {
+      preconditionFailure(error.message)
+    }
   }
 
   static func text(_ path: String) throws -> String {

@@ -50,7 +50,6 @@ public struct CachedAddress: Hashable, Sendable {
   }
 }
 
-
 /// What an IOMMU is plugged into: where its interrupts go, and the devices behind it.
 public protocol HardwareFabric: AnyObject {
   /// The IOMMU signals software: a message-signalled interrupt of its own, already sent.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Glibc
+import Runner
 import Testing
 
 /// What programs and scripts run on, from the command line.
@@ -68,5 +69,43 @@ struct TargetOptionTests {
     #expect(try tool.run(["run", "--target", "/dev/null", script]).status == 2)
     let file = try tool.scratch.write("a.txt", "prog one\nopen 0\n")
     #expect(try tool.run(["replay", "--target", target, file]).status == 4)
+  }
+
+  @Test func replayComparesDriversWithARecording() throws {
+    let tool = try Tool()
+    let folder =
+      #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+      .joined(separator: "/") + "/DriverTraces"
+    let good = try tool.run(["replay", folder + "/smmuv3-s2.txt"])
+    #expect(good.status == 0)
+    #expect(good.output.contains("188 of 188 lines equal"))
+    // A bit of a command, and a recording of nothing that there is.
+    var text = String(decoding: try HostFile.read(folder + "/smmuv3-s2.txt", limit: 1 << 20), as: UTF8.self)
+    text.replace("cmd 0003000000000011", with: "cmd 0003000000000012", maxReplacements: 1)
+    let bad = try tool.run(["replay", try tool.scratch.write("bad.txt", text)])
+    #expect(bad.status == 1)
+    #expect(bad.output.contains("187 of 188 lines equal"))
+    #expect(bad.output.contains("the recording has \"cmd 0003000000000012"))
+    let unknown = try tool.run([
+      "replay", try tool.scratch.write("other.txt", "ctx registers nothing=0\nstep bind\n"),
+    ])
+    #expect(unknown.status == 3)
+    #expect(unknown.errors.contains("no IOMMU that the model has"))
+  }
+
+  @Test func backendsAreNamedWithTheirOptions() throws {
+    let tool = try Tool()
+    let script = try tool.scratch.write(
+      "a.iofd", "require backend=vtd\ndevice add nic\nvm = ioas create\nattach $nic to=$vm\n")
+    #expect(try tool.run(["run", "--backend", "vtd:mode=legacy,mgaw=39", script]).status == 0)
+    #expect(try tool.run(["run", script]).status == 0)
+    for (backend, word) in [
+      ("vtdd", "did you mean 'vtd'"), ("vtd:mod=legacy", "did you mean 'mode'"),
+      ("vtd:mode=lagacy", "scalable legacy"), ("vtd:mgaw", "a number"), ("mock:x", "one of:"),
+    ] {
+      let outcome = try tool.run(["run", "--backend", backend, script])
+      #expect(outcome.status == 2, "\(backend)")
+      #expect(outcome.errors.contains(word), "\(outcome.errors)")
+    }
   }
 }

@@ -9,11 +9,13 @@ extension PhysicalMemory {
   @inlinable
   @inline(__always)
   func place(_ address: PhysAddr, _ size: UInt64) -> UnsafeMutableRawPointer? {
+    // Nothing is truncated: there are no more frames than an Int counts. Walks come here for each entry, and a check
+    // of each conversion is two of the dozen instructions that it takes.
     let frame = address.raw >> Page.shift
-    guard address.raw & (size - 1) == 0, frame < UInt64(frameCount), !isForeign(Int(frame)) else {
-      return nil
-    }
-    return base + Int(address.raw)
+    guard address.raw & (size - 1) == 0, frame < UInt64(truncatingIfNeeded: frameCount),
+      !isForeign(Int(truncatingIfNeeded: frame))
+    else { return nil }
+    return base + Int(truncatingIfNeeded: address.raw)
   }
 
   /// The word at `address`, a multiple of its size.
@@ -48,6 +50,7 @@ extension PhysicalMemory {
 
   /// The 64-bit word at `address`, a multiple of 8.
   @inlinable
+  @inline(__always)
   public func load64(at address: PhysAddr) -> UInt64? { load(UInt64.self, address) }
 
   /// The 32-bit word at `address`, a multiple of 4.

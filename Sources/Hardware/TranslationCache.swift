@@ -12,12 +12,18 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
   Sendable
 {
   struct Slot: Sendable {
+    /// Page number, or `unused`.
     var page: UInt64
     var tag: Tag
     var entry: Entry
+
+    /// No page has this number: an address has 64 bits. An optional slot would be a word larger, and a third of the
+    /// translations of a thousand pages would miss the host's first cache.
+    @inline(__always) static var unused: UInt64 { .max }
   }
 
-  private var slots: [Slot?]
+  /// None before the first insertion.
+  private var slots: [Slot] = []
   private let mask: Int
   /// Entries that are valid.
   public private(set) var count = 0
@@ -26,7 +32,6 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
   public init(capacityLg2: Int) {
     precondition((0...20).contains(capacityLg2), "a cache has up to a million entries")
     mask = (1 << capacityLg2) - 1
-    slots = Array(repeating: nil, count: mask + 1)
   }
 
   @inline(__always)
@@ -40,24 +45,37 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
   @inline(__always)
   public func find(_ address: UInt64, _ tag: Tag, salt: UInt64) -> Entry? {
     let page = address >> 12
-    guard let slot = slots[index(page, salt)], slot.page == page, slot.tag == tag else { return nil }
-    return slot.entry
+    let place = index(page, salt)
+    guard place < slots.count, slots[place].page == page, slots[place].tag == tag else { return nil }
+    return slots[place].entry
   }
 
-  /// Returns the entry of another page or tag that had to make room.
-  @discardableResult
-  public mutating func insert(_ entry: Entry, for address: UInt64, _ tag: Tag, salt: UInt64)
+  public mutating func insert(_ entry: Entry, for address: UInt64, _ tag: Tag, salt: UInt64) {
+    let slot = Slot(page: address >> 12, tag: tag, entry: entry)
+    let place = index(slot.page, salt)
+    if slots.isEmpty { makeRoom(slot) }
+    if slots[place].page == Slot.unused { count &+= 1 }
+    slots[place] = slot
+  }
+
+  /// Inserts, and returns the entry of another page or tag that had to make room.
+  public mutating func replace(with entry: Entry, for address: UInt64, _ tag: Tag, salt: UInt64)
     -> (address: UInt64, tag: Tag, entry: Entry)?
   {
     let page = address >> 12
     let place = index(page, salt)
-    let old = slots[place]
-    slots[place] = Slot(page: page, tag: tag, entry: entry)
-    guard let old else {
-      count += 1
-      return nil
-    }
-    return old.page == page && old.tag == tag ? nil : (old.page << 12, old.tag, old.entry)
+    let old = place < slots.count ? slots[place] : nil
+    insert(entry, for: address, tag, salt: salt)
+    guard let old, old.page != Slot.unused, old.page != page || old.tag != tag else { return nil }
+    return (old.page << 12, old.tag, old.entry)
+  }
+
+  /// - Parameter pattern: what an unused slot has in it, since it must have something.
+  @inline(never)
+  private mutating func makeRoom(_ pattern: Slot) {
+    var slot = pattern
+    slot.page = Slot.unused
+    slots = Array(repeating: slot, count: mask + 1)
   }
 
   /// Forgets the entries for which `condition` holds, given the address of the 4 KiB piece; returns how many.
@@ -66,8 +84,9 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
     guard count > 0 else { return 0 }
     var removed = 0
     for place in slots.indices {
-      guard let slot = slots[place], condition(slot.page << 12, slot.tag, slot.entry) else { continue }
-      slots[place] = nil
+      let slot = slots[place]
+      guard slot.page != Slot.unused, condition(slot.page << 12, slot.tag, slot.entry) else { continue }
+      slots[place].page = Slot.unused
       removed += 1
     }
     count -= removed
@@ -78,6 +97,6 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
 
   /// Every entry, with the address of its 4 KiB piece, in the order of the slots.
   public var entries: [(address: UInt64, tag: Tag, entry: Entry)] {
-    slots.compactMap { slot in slot.map { ($0.page << 12, $0.tag, $0.entry) } }
+    slots.compactMap { $0.page == Slot.unused ? nil : ($0.page << 12, $0.tag, $0.entry) }
   }
 }

@@ -49,8 +49,8 @@ struct VTdCache<Entry: BitwiseCopyable & Sendable>: Sendable {
       if dice & 7 == 0 { return }
       if dice >> 3 & 63 == 0 { removeAll() }
     }
-    let old = slots.insert(entry, for: address, tag, salt: tag)
-    guard infinite, let old else { return }
+    guard infinite else { return slots.insert(entry, for: address, tag, salt: tag) }
+    guard let old = slots.replace(with: entry, for: address, tag, salt: tag) else { return }
     if displaced.count >= Self.limit { displaced.removeAll() }
     displaced[Key(page: old.address >> 12, tag: old.tag)] = old.entry
   }

@@ -66,15 +66,36 @@ public struct Translation: Hashable, Sendable {
   /// Size of the page or block that the translation is good for, base-2 logarithm of bytes; of a nested one
   /// the smaller of both stages.
   public var sizeLg2: UInt8
-  public var readable: Bool
-  public var writable: Bool
-  public var executable: Bool
-  /// Global mapping, as a device's own cache is told.
-  public var global: Bool
-  /// It came out of a cache, and no table was looked at.
-  public var fromCache: Bool
+  public var flags: Flags
   /// The write is an interrupt, which goes to this address and data instead of memory.
   public var interrupt: InterruptMessage?
+
+  /// What may be done, and how it was found. In one byte, since an answer travels in registers: with a byte for each
+  /// of them, packing and unpacking was a tenth of a cached translation.
+  public struct Flags: OptionSet, Hashable, BitwiseCopyable, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    public static var readable: Flags { Flags(rawValue: 1 << 0) }
+    public static var writable: Flags { Flags(rawValue: 1 << 1) }
+    public static var executable: Flags { Flags(rawValue: 1 << 2) }
+    /// Global mapping, as a device's own cache is told.
+    public static var global: Flags { Flags(rawValue: 1 << 3) }
+    /// It came out of a cache, and no table was looked at.
+    public static var fromCache: Flags { Flags(rawValue: 1 << 4) }
+  }
+
+  public var readable: Bool { flags.contains(.readable) }
+  public var writable: Bool { flags.contains(.writable) }
+  public var executable: Bool { flags.contains(.executable) }
+  public var global: Bool { flags.contains(.global) }
+  public var fromCache: Bool { flags.contains(.fromCache) }
+
+  public init(address: UInt64, sizeLg2: UInt8, flags: Flags, interrupt: InterruptMessage? = nil) {
+    self.address = address
+    self.sizeLg2 = sizeLg2
+    self.flags = flags
+    self.interrupt = interrupt
+  }
 
   public init(
     address: UInt64, sizeLg2: UInt8, readable: Bool = true, writable: Bool = true, executable: Bool = true,
@@ -82,11 +103,12 @@ public struct Translation: Hashable, Sendable {
   ) {
     self.address = address
     self.sizeLg2 = sizeLg2
-    self.readable = readable
-    self.writable = writable
-    self.executable = executable
-    self.global = global
-    self.fromCache = fromCache
+    flags = []
+    if readable { flags.insert(.readable) }
+    if writable { flags.insert(.writable) }
+    if executable { flags.insert(.executable) }
+    if global { flags.insert(.global) }
+    if fromCache { flags.insert(.fromCache) }
     self.interrupt = interrupt
   }
 }

@@ -17,11 +17,12 @@
 extension AMDVi {
   /// A translation of a page.
   struct Page: BitwiseCopyable, Sendable {
-    static let readable: UInt16 = 1
-    static let writable: UInt16 = 2
-    static let executable: UInt16 = 4
-    static let user: UInt16 = 8
-    static let global: UInt16 = 16
+    // The lower four are those of `Translation.Flags`.
+    static let readable = UInt16(Translation.Flags.readable.rawValue)
+    static let writable = UInt16(Translation.Flags.writable.rawValue)
+    static let executable = UInt16(Translation.Flags.executable.rawValue)
+    static let global = UInt16(Translation.Flags.global.rawValue)
+    static let user: UInt16 = 16
     /// The first write must set the leaf's dirty bit.
     static let dirtyPending: UInt16 = 32
     /// Not present: cached with NpCache only.
@@ -36,6 +37,12 @@ extension AMDVi {
 
     @inline(__always)
     func address(_ a: UInt64) -> UInt64 { base | (a & ((1 &<< UInt64(sizeLg2)) &- 1)) }
+
+    /// What a device is told of flags.
+    @inline(__always)
+    static func answer(_ flags: UInt16) -> Translation.Flags {
+      Translation.Flags(rawValue: UInt8(truncatingIfNeeded: flags & 15))
+    }
   }
 
   /// Tags of translations. Bit 63 is always set, so that 0 is none.

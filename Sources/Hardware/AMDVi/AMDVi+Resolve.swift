@@ -38,24 +38,27 @@ extension AMDVi.Unit {
     guard have & need == need, have & AMDVi.Page.absent == 0 else { return nil }
     if have & AMDVi.Page.dirtyPending != 0, need & AMDVi.Page.writable != 0 { return nil }
     return Translation(
-      address: page.address(a), sizeLg2: page.sizeLg2, readable: have & AMDVi.Page.readable != 0,
-      writable: have & AMDVi.Page.writable != 0, executable: have & AMDVi.Page.executable != 0,
-      global: have & AMDVi.Page.global != 0, fromCache: true)
+      address: page.address(a), sizeLg2: page.sizeLg2, flags: AMDVi.Page.answer(have).union(.fromCache))
   }
 
   @inline(never)
   private mutating func quickWalk(_ a: UInt64, _ place: Int, need: UInt16) -> Translation? {
-    let device = devices[place]
-    var live = AMDVi.Live()
-    let stage = walkHost(
-      a, device, need: need, permission: device.permission, dirty: need & AMDVi.Page.writable != 0,
-      asksTables: true, &live)
-    guard stage.status == .ok else { return nil }
-    pages.insert(stage.page, for: a, device.hostTag, salt: device.hostTag)
-    let have = stage.page.flags & device.permission
-    return Translation(
-      address: stage.page.address(a), sizeLg2: stage.page.sizeLg2,
-      readable: have & AMDVi.Page.readable != 0, writable: have & AMDVi.Page.writable != 0)
+    let page: AMDVi.Page
+    if let found = plainWalk(a, place, need: need) {
+      page = found
+    } else {
+      let device = devices[place]
+      var live = AMDVi.Live()
+      let stage = walkHost(
+        a, device, need: need, permission: device.permission, dirty: need & AMDVi.Page.writable != 0,
+        asksTables: true, &live)
+      guard stage.status == .ok else { return nil }
+      page = stage.page
+    }
+    let tag = devices[place].hostTag
+    pages.insert(page, for: a, tag, salt: tag)
+    let have = AMDVi.Page.answer(page.flags & devices[place].permission)
+    return Translation(address: page.address(a), sizeLg2: page.sizeLg2, flags: have.union(.executable))
   }
 
   /// The whole algorithm.

@@ -95,6 +95,7 @@ public final class AMDVi: IOMMUHardware {
   // MARK: Devices
 
   /// Sections 2.1 and 2.2.
+  @inline(__always)
   public func translate(_ transaction: Transaction) -> TranslationAnswer {
     if let translation = unit.quickly(transaction) { return .translated(translation) }
     return resolve(transaction)

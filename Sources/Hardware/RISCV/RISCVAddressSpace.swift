@@ -62,6 +62,17 @@ extension RISCVIOMMU.Core {
     /// There is an MSI page table.
     var hasMSI = false
 
+    /// What a walk needs of a space where the first stage is all there is, in tables of the usual form; nil for
+    /// others. A copy of the whole space is read back from memory that has just been written in other pieces, and waits
+    /// for it: 8 ns.
+    @inline(__always)
+    var plain: PlainSpace? {
+      guard second.levels == 0, !hasMSI, first.levels != 0, !first.narrow, !firstBigEndian, !sxl else {
+        return nil
+      }
+      return PlainSpace(root: first.root, levels: UInt64(first.levels), tag: tag)
+    }
+
     /// The first stage Bare: what Translated requests with T2GPA and others without a process see.
     var secondOnly: AddressSpace {
       var space = self
@@ -69,6 +80,12 @@ extension RISCVIOMMU.Core {
       space.tag.raw &= ~0xFFFF_FFFF
       return space
     }
+  }
+
+  struct PlainSpace: BitwiseCopyable {
+    var root: UInt64
+    var levels: UInt64
+    var tag: RISCVAddressSpaceTag
   }
 
   /// What a transaction asks of the pages on its way.
@@ -90,6 +107,7 @@ extension RISCVIOMMU.Core {
       execute ? executing : needs & PTEBits.w != 0 ? writing : reading
     }
 
+    @inline(__always)
     init(_ transaction: Transaction) {
       execute = transaction.execute && !transaction.writes
       if case .translationRequest(let noWrite) = transaction.kind {
@@ -116,6 +134,12 @@ extension RISCVIOMMU.Core {
     static let d = UInt8(RISCV.PTE.d)
     /// What a Bare stage allows.
     static let bare = r | w | x | u | a | d | UInt8(RISCV.PTE.v)
+
+    /// R, W, X and G as a device is told of them: R is bit 1 and readable bit 0, G is bit 5 and global bit 3.
+    @inline(__always)
+    static func answer(_ bits: UInt8) -> Translation.Flags {
+      Translation.Flags(rawValue: bits >> 1 & 7 | bits >> 2 & 8)
+    }
   }
 
   /// A page that one stage maps to.

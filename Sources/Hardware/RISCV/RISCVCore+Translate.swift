@@ -132,14 +132,31 @@ extension RISCVIOMMU.Core {
     guard (needs | PTEBits.u) & ~both == 0 else { return nil }
     return Translation(
       address: cached.address | transaction.address & 0xFFF, sizeLg2: cached.sizeLg2,
-      readable: both & PTEBits.r != 0, writable: both & PTEBits.w != 0, executable: both & PTEBits.x != 0,
-      global: cached.first & PTEBits.g != 0, fromCache: true)
+      flags: PTEBits.answer(cached.first & (cached.second | PTEBits.g)).union(.fromCache))
   }
 
   /// The same when only the translation is not cached. Faults are left to `resolve`, which comes to them again.
   @inline(never)
   private mutating func walkQuickly(_ transaction: Transaction, _ device: Int, _ process: Int) -> Translation?
   {
+    let plain = process < 0 ? deviceContexts[device].space.plain : processContexts[process].space.plain
+    guard let plain,
+      let first = walker.plainFirstStage(transaction.address, plain, Intent(transaction), tables)
+    else { return walkFully(transaction, device, process) }
+    let sizeLg2 = min(first.sizeLg2, bareSizeLg2)
+    if cachesTranslations {
+      let page = first.address & ~0xFFF
+      translations.insert(
+        CachedTranslation(
+          address: page, gpa: page, sizeLg2: sizeLg2, firstSizeLg2: first.sizeLg2, secondSizeLg2: 64,
+          first: first.bits, second: PTEBits.bare, pbmt: first.pbmt, isMSI: false),
+        for: transaction.address, plain.tag, salt: plain.tag.raw)
+    }
+    return Translation(address: first.address, sizeLg2: sizeLg2, flags: PTEBits.answer(first.bits))
+  }
+
+  @inline(never)
+  private mutating func walkFully(_ transaction: Transaction, _ device: Int, _ process: Int) -> Translation? {
     var nobody = RISCVLiveWalk()
     do throws(RISCVFault) {
       let found = try lookUp(
@@ -147,9 +164,7 @@ extension RISCVIOMMU.Core {
         Intent(transaction), &nobody)
       guard found.notice == nil else { return nil }
       return Translation(
-        address: found.address, sizeLg2: found.sizeLg2, readable: found.bits & PTEBits.r != 0,
-        writable: found.bits & PTEBits.w != 0, executable: found.bits & PTEBits.x != 0,
-        global: found.bits & PTEBits.g != 0)
+        address: found.address, sizeLg2: found.sizeLg2, flags: PTEBits.answer(found.bits))
     } catch {
       return nil
     }

@@ -7,6 +7,7 @@ internal import HardwareSpecs
 // is the notice to send after storing there, as `writeMessage` does. A read there gives zeros.
 
 extension RISCVIOMMU {
+  @inline(__always)
   public func translate(_ transaction: Transaction) -> TranslationAnswer {
     if let hit = core.quickly(transaction) { return .translated(hit) }
     return translateSlowly(transaction)
@@ -38,9 +39,8 @@ extension RISCVIOMMU {
       }
       return .translated(
         Translation(
-          address: found.address, sizeLg2: found.sizeLg2, readable: found.bits & Core.PTEBits.r != 0,
-          writable: found.bits & Core.PTEBits.w != 0, executable: found.bits & Core.PTEBits.x != 0,
-          global: found.bits & Core.PTEBits.g != 0, fromCache: found.fromCache,
+          address: found.address, sizeLg2: found.sizeLg2,
+          flags: Core.PTEBits.answer(found.bits).union(found.fromCache ? .fromCache : []),
           interrupt: found.notice))
     } catch {
       return refuse(transaction, error, dtf: dtf, live: Trace.isLive)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import HardwareSpecs
+internal import Memory
 
 // The two stages: the Privileged Architecture's "Virtual Address Translation Process" and "Two-Stage Address
 // Translation", for Sv32, Sv39, Sv48, Sv57 and their x4 forms, with Svnapot and Svpbmt. Every access of the first
@@ -208,6 +209,56 @@ struct RISCVPageWalker {
     guard intent.needs & ~bits == 0 else { return false }
     let isUser = bits & PTEBits.u != 0
     return intent.supervisor ? !isUser || intent.sum && !intent.execute : isUser
+  }
+
+  /// The walk of a first stage alone that meets nothing but pointers and then a leaf that it may use as it is, with
+  /// no table to be remembered. Nil leaves it to `firstStage`, whose loop has more to keep than there are registers
+  /// (21 ns instead of 9).
+  @inline(__always)
+  func plainFirstStage(
+    _ iova: UInt64, _ space: Core.PlainSpace, _ intent: Intent, _ tables: borrowing Core.TableCache
+  ) -> Leaf? {
+    typealias Bit = RISCV.PTE
+    guard !view.hazards.any else { return nil }
+    var level = space.levels
+    var shift = 3 &+ 9 &* level
+    let upper = Int64(bitPattern: iova) &>> Int64(bitPattern: shift &+ 8)
+    guard upper == 0 || upper == -1 else { return nil }
+    var table = space.root
+    var above: UInt64 = 0
+    if cachesTables {
+      guard let cached = tables.first.find((iova >> 21) << 12, space.tag, salt: space.tag.raw) else {
+        return nil
+      }
+      table = cached.table
+      above = cached.global ? Bit.g : 0
+      level = 1
+      shift = 12
+    }
+    let memory = view.memory
+    let last = view.lastAddress
+    // What tells a pointer from everything else: steps 3 and 4 in one comparison.
+    let judged =
+      Bit.v | Bit.r | Bit.w | Bit.x | Bit.d | Bit.a | Bit.u | Bit.pbmt | Bit.n | reservedPTEBits
+    var pte: UInt64
+    while true {
+      let place = table &+ (iova &>> shift & 511) &<< 3
+      guard place <= last, let word = memory.load64(at: PhysAddr(place)) else { return nil }
+      pte = word
+      level &-= 1
+      guard word & judged == Bit.v, level > 0 else { break }
+      above |= word
+      table = (word &>> RISCV.ppnShift & RISCV.ppnMask) &<< RISCV.pageShift
+      shift &-= 9
+    }
+    guard kind(pte, level: Int(truncatingIfNeeded: level), indexBits: 9) == .leaf else { return nil }
+    let low = UInt8(truncatingIfNeeded: pte)
+    guard Self.permits(low, intent), low & PTEBits.a != 0,
+      !intent.stores || low & (PTEBits.w | PTEBits.d) != PTEBits.w
+    else { return nil }
+    var leaf = leaf(pte, iova, level: Int(truncatingIfNeeded: level), indexBits: 9)
+    leaf.bits |= UInt8(truncatingIfNeeded: above) & PTEBits.g
+    return leaf
   }
 
   /// An IOVA becomes a guest physical address.

@@ -45,8 +45,8 @@ extension SMMUv3 {
       }
       if split { entry.allow |= Allow.stage2 }
       var translation = answer(entry, address, privileged: want.privileged, fromCache: false)
-      if noWrite { translation.writable = false }
-      translation.executable = translation.executable && transaction.execute
+      if noWrite { translation.flags.remove(.writable) }
+      if !transaction.execute { translation.flags.remove(.executable) }
       return .translated(translation)
     } catch {
       // 16. A page that is not there is an answer, too.

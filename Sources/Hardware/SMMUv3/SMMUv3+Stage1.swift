@@ -163,7 +163,7 @@ extension SMMUv3 {
 
   /// The walk that nearly always happens: stage 1 alone, little-endian, to a valid leaf that was accessed
   /// before. It fills the TLB, whatever the leaf allows; nil leaves the walk, and the fault, to `walkStage1`.
-  @inline(never)
+  @inline(__always)
   func walkQuickly(_ address: UInt64, _ context: UnsafePointer<Context>) -> Entry? {
     let isHigh = address & (1 << 55) != 0
     let half = isHigh ? context.pointee.high : context.pointee.low
@@ -172,37 +172,55 @@ extension SMMUv3 {
     guard half.enabled, above == (isHigh ? -1 : 0) else { return nil }
     let granule = geometry.granuleLg2
     let stride = granule &- 3
-    var cursor: Cursor
-    var fromRoot = false
-    if configuration.walkCache, let pointer = cachedTable(address, context.pointee.tag, geometry) {
-      cursor = Cursor(
-        table: pointer.value.table, level: pointer.level,
-        shift: granule &+ stride &* (3 &- pointer.level), mask: (1 &<< stride) &- 1,
-        hierarchy: pointer.value.hierarchy)
-    } else {
-      cursor = descend(address, geometry)
-      fromRoot = configuration.walkCache && cursor.level >= 2 && cursor.level > geometry.startLevel
+    let strideMask: UInt64 = (1 &<< stride) &- 1
+    let walkCache = configuration.walkCache
+    var (table, shift, mask) = (geometry.root, geometry.firstShift, geometry.rootMask)
+    var hierarchy: UInt64 = 0
+    var fromRoot = walkCache
+    if walkCache, let pointer = cachedTable(address, context.pointee.tag, geometry) {
+      (table, hierarchy) = (pointer.value.table, pointer.value.hierarchy)
+      (shift, mask) = (granule &+ stride &* (3 &- pointer.level), strideMask)
+      fromRoot = false
     }
-    let place = cursor.table | ((address &>> cursor.shift) & cursor.mask) &<< 3
-    guard let descriptor = memory.load64(at: PhysAddr(place)),
-      descriptor & 3 == (cursor.level == 3 ? 3 : 1), descriptor & VMSAv8.accessFlag != 0,
-      cursor.level == 3 || blockIsLegal(cursor.level, geometry, false)
-    else { return nil }
-    let output = descriptor & VMSAv8.addressMask & ~((1 &<< cursor.shift) &- 1)
+    let memory = memory
+    let tableMask = VMSAv8.addressMask & ~((1 &<< granule) &- 1)
+    // What tells the descriptor of a table in range from all others.
+    let judged = tableMask & ~((1 &<< geometry.outputBits) &- 1) | VMSAv8.valid | VMSAv8.tableOrPage
+    var descriptor: UInt64
+    while true {
+      guard let loaded = memory.load64(at: PhysAddr(table | ((address &>> shift) & mask) &<< 3)) else {
+        return nil
+      }
+      descriptor = loaded
+      guard shift > granule, loaded & judged == VMSAv8.valid | VMSAv8.tableOrPage else { break }
+      hierarchy |= loaded
+      table = loaded & tableMask
+      shift &-= stride
+      mask = strideMask
+    }
+    var level: UInt64 = 3
+    var leafType = VMSAv8.valid | VMSAv8.tableOrPage
+    if shift > granule {
+      level &-= (shift &- granule) / stride
+      guard blockIsLegal(level, geometry, false) else { return nil }
+      leafType = VMSAv8.valid
+    }
+    let leaf = leafType | VMSAv8.accessFlag
+    guard descriptor & (VMSAv8.valid | VMSAv8.tableOrPage | VMSAv8.accessFlag) == leaf else { return nil }
+    let output = descriptor & VMSAv8.addressMask & ~((1 &<< shift) &- 1)
     guard output &>> geometry.outputBits == 0 else { return nil }
-    let allow = permissions(descriptor, half.flat ? 0 : cursor.hierarchy, context)
+    let allow = permissions(descriptor, half.flat ? 0 : hierarchy, context)
     let entry = Entry(
-      output: output, sizeLg2: cursor.shift, reachLg2: cursor.shift, level: cursor.level,
-      granuleLg2: granule, allow: allow | Allow.stage2)
+      output: output, sizeLg2: shift, reachLg2: shift, level: level, granuleLg2: granule,
+      allow: allow | Allow.stage2)
     let isGlobal = allow & Allow.global != 0
     if isGlobal { holdsGlobals = true }
     let tag = isGlobal ? context.pointee.globalTag : context.pointee.tag
     tlb.pointee.insert(entry, for: address, tag, salt: tag)
-    if fromRoot {
+    if fromRoot, level >= 2, level > geometry.startLevel {
       let pointer = TablePointer(
-        table: cursor.table, hierarchy: cursor.hierarchy,
-        coverageLg2: UInt8(truncatingIfNeeded: cursor.shift &+ stride))
-      remember(pointer, address, context.pointee.tag, cursor.level)
+        table: table, hierarchy: hierarchy, coverageLg2: UInt8(truncatingIfNeeded: shift &+ stride))
+      remember(pointer, address, context.pointee.tag, level)
     }
     return entry
   }

@@ -7,31 +7,54 @@ internal import HardwareSpecs
 //     7-12 context · 13-14 stage 1 · 15 stage 2 · 16 answer
 
 extension SMMUv3 {
+  @inline(__always)
   public func translate(_ transaction: Transaction) -> TranslationAnswer {
     // What a TLB hit needs; contexts are there only while SMMUEN is set.
     let key = Context.key(transaction.source, transaction.pasid)
     let context = UnsafePointer(contexts.slot(key))
     guard context.pointee.key == key, context.pointee.plain, case .untranslated = transaction.kind,
       !(atomicsFault && transaction.access == .atomic)
-    else {
-      var nobody = Unobserved()
-      return procedure(transaction, &nobody)
-    }
+    else { return fromTheStart(transaction) }
     // Reads, writes and both are 1, 2 and 3; a fetch is a read that needs 4.
     let bits = UInt64(transaction.access.rawValue) &+ 1
     let need = transaction.execute && bits == 1 ? 4 : bits
-    var found = lookup(transaction.address, context)
-    let fromCache = found != nil
-    if !fromCache, walksQuickly, context.pointee.quick {
-      found = walkQuickly(transaction.address, context)
+    guard let found = lookup(transaction.address, context) else {
+      return missed(transaction, context, need)
     }
-    if let found, need & ~found.grants(privileged: transaction.privileged) == 0 {
+    if need & ~found.grants(privileged: transaction.privileged) == 0 {
       return .translated(
-        answer(found, transaction.address, privileged: transaction.privileged, fromCache: fromCache))
+        answer(found, transaction.address, privileged: transaction.privileged, fromCache: true))
     }
+    return continued(transaction, context)
+  }
+
+  /// The TLB has nothing.
+  @inline(never)
+  private func missed(
+    _ transaction: Transaction, _ context: UnsafePointer<Context>, _ need: UInt64
+  ) -> TranslationAnswer {
+    if walksQuickly, context.pointee.quick, let found = walkQuickly(transaction.address, context),
+      need & ~found.grants(privileged: transaction.privileged) == 0
+    {
+      return .translated(
+        answer(found, transaction.address, privileged: transaction.privileged, fromCache: false))
+    }
+    return continued(transaction, context)
+  }
+
+  @inline(never)
+  private func fromTheStart(_ transaction: Transaction) -> TranslationAnswer {
+    var nobody = Unobserved()
+    return procedure(transaction, &nobody)
+  }
+
+  /// All steps from the eighth, with what the TLB has: what allows too little, or nothing.
+  @inline(never)
+  private func continued(_ transaction: Transaction, _ context: UnsafePointer<Context>) -> TranslationAnswer {
     var nobody = Unobserved()
     return translate(
-      transaction, transaction.address, Want(transaction, context), context, found, &nobody)
+      transaction, transaction.address, Want(transaction, context), context,
+      lookup(transaction.address, context), &nobody)
   }
 
   @inline(__always)
@@ -177,10 +200,8 @@ extension SMMUv3 {
   /// What the device gets to know of a translation: permissions for the privilege it asked with.
   @inline(__always)
   func answer(_ entry: Entry, _ address: UInt64, privileged: Bool, fromCache: Bool) -> Translation {
-    let grants = entry.grants(privileged: privileged)
-    return Translation(
+    Translation(
       address: entry.address(address), sizeLg2: UInt8(truncatingIfNeeded: entry.sizeLg2),
-      readable: grants & 1 != 0, writable: grants & 2 != 0, executable: grants & 4 != 0,
-      global: entry.allow & Allow.global != 0, fromCache: fromCache)
+      flags: entry.answer(privileged: privileged, fromCache: fromCache))
   }
 }

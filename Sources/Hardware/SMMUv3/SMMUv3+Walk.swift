@@ -32,10 +32,21 @@ extension SMMUv3 {
   /// How far a walk has come: the table, the index's place in the address, the descriptors above or-ed.
   struct Cursor {
     var table: UInt64
-    var level: UInt64
-    var shift: UInt64
     var mask: UInt64
     var hierarchy: UInt64 = 0
+    /// 7:0 shift, 15:8 level: with one word more the cursor would be returned in memory.
+    private var place: UInt64
+
+    @inline(__always)
+    init(table: UInt64, level: UInt64, shift: UInt64, mask: UInt64, hierarchy: UInt64) {
+      self.table = table
+      self.mask = mask
+      self.hierarchy = hierarchy
+      place = shift | level &<< 8
+    }
+
+    @inline(__always) var shift: UInt64 { place & 0xFF }
+    @inline(__always) var level: UInt64 { place &>> 8 }
   }
 
   /// Follows table descriptors from the root as long as there is nothing to it: physical, little-endian,

@@ -45,8 +45,8 @@ public final class SMMUv3: IOMMUHardware {
   private let walkPlace: Resident<TranslationCache<UInt64, TablePointer>>
   let tlb: UnsafeMutablePointer<TranslationCache<UInt64, Entry>>
   let walkEntries: UnsafeMutablePointer<TranslationCache<UInt64, TablePointer>>
-  /// The TLB may hold translations for all ASIDs.
-  var holdsGlobals = false
+  /// The TLB may hold translations for all ASIDs. Asked at every miss, and never while it is set: see `Resident`.
+  @exclusivity(unchecked) var holdsGlobals = false
   var streams: [UInt32: StreamTableEntry] = [:]
   var contextDescriptors: [UInt64: ContextDescriptor] = [:]
   var streamTables: [UInt32: UInt64] = [:]

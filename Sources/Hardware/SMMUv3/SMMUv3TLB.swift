@@ -82,6 +82,15 @@ extension SMMUv3 {
     @inline(__always)
     func grants(privileged: Bool) -> UInt64 { shape &>> (privileged ? 51 : 48) }
 
+    /// What a device is told of it.
+    @inline(__always)
+    func answer(privileged: Bool, fromCache: Bool) -> Translation.Flags {
+      // `Allow.global` is bit 42 of the word.
+      let bits = grants(privileged: privileged) & 7 | (shape &>> 39) & 8
+      let flags = Translation.Flags(rawValue: UInt8(truncatingIfNeeded: bits))
+      return fromCache ? flags.union(.fromCache) : flags
+    }
+
     @inline(__always) var sizeLg2: UInt64 { shape & 0xFF }
     /// Size of the leaf that a TLBI names, stage 1's when there is one: every piece of it goes at once.
     @inline(__always) var reachLg2: UInt64 { (shape >> 8) & 0xFF }

@@ -18,6 +18,8 @@ public struct VTdConfiguration: Sendable {
   /// PCI segment of the unit: bits 31:16 of every source that it names to its fabric.
   public var segment: UInt32
   public var cachePolicy: VTdCachePolicy
+  /// There are paging-structure caches. VT-d section 6.2.5: a unit may do without.
+  public var cachesTables = true
   public var quirks: VTdQuirks
 
   public init(

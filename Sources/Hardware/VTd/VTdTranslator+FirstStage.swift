@@ -16,7 +16,7 @@ extension VTdTranslator {
     var need = request.need
     var pass = VTdPass(
       updates: limits.quirks.setsAccessedOnFault && !Observer.isReport,
-      usesTables: caches && Observer.looksIntoCaches)
+      usesTables: tables.enabled && Observer.looksIntoCaches)
     var attempts = 0
     while true {
       do throws(VTdFault) {

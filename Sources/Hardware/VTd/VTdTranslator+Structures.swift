@@ -28,9 +28,7 @@ extension VTdTranslator {
       let tag = Self.streamTag(request.sid, request.pasid)
       streams.insert(stream, for: place, tag, salt: UInt64(request.pasid))
       if !stream.flags.contains(.ridPriv) {
-        let quick = VTdQuickStream(
-          tag: stream.tag, ignoresXD: !stream.usesFirstStage || !stream.flags.contains(.nxe))
-        quickStreams.insert(quick, for: place, tag, salt: UInt64(request.pasid))
+        quickStreams.insert(VTdQuickStream(stream, limits), for: place, tag, salt: UInt64(request.pasid))
       }
     }
     return stream

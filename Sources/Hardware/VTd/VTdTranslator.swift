@@ -39,22 +39,30 @@ enum VTdStructure: Hashable, Sendable {
 struct VTdLeaf: BitwiseCopyable, Sendable {
   struct Flags: OptionSet, BitwiseCopyable, Sendable {
     let rawValue: UInt16
-    static let read = Flags(rawValue: 1 << 0)
+    // The lower five are those of `Translation.Flags`.
+    static let read = Flags(of: .readable)
     /// Everybody may write.
-    static let write = Flags(rawValue: 1 << 1)
-    /// A supervisor may write where WPE is off.
-    static let supervisorWrite = Flags(rawValue: 1 << 2)
-    static let user = Flags(rawValue: 1 << 3)
+    static let write = Flags(of: .writable)
     /// No XD bit on the way.
-    static let execute = Flags(rawValue: 1 << 4)
-    static let global = Flags(rawValue: 1 << 5)
+    static let execute = Flags(of: .executable)
+    static let global = Flags(of: .global)
+    static let fromCache = Flags(of: .fromCache)
+    /// A supervisor may write where WPE is off.
+    static let supervisorWrite = Flags(rawValue: 1 << 5)
     static let snoop = Flags(rawValue: 1 << 6)
     /// A write finds all dirty bits set, or has none to set.
     static let dirty = Flags(rawValue: 1 << 7)
     static let passThrough = Flags(rawValue: 1 << 8)
     /// Not a translation: the page is known not to be present. VT-d section 6.1, caching mode.
     static let notPresent = Flags(rawValue: 1 << 9)
-    static let fromCache = Flags(rawValue: 1 << 10)
+    static let user = Flags(rawValue: 1 << 10)
+
+    init(rawValue: UInt16) { self.rawValue = rawValue }
+    private init(of flags: Translation.Flags) { rawValue = UInt16(flags.rawValue) }
+
+    /// What a device is told of them.
+    @inline(__always)
+    var answer: Translation.Flags { Translation.Flags(rawValue: UInt8(truncatingIfNeeded: rawValue & 31)) }
   }
 
   /// Physical address of the byte; of the page's first byte in the IOTLB.
@@ -103,7 +111,7 @@ struct VTdTranslator {
     self.memory = memory
     limits = VTdLimits(configuration)
     iotlb = VTdCache(configuration.cachePolicy)
-    tables = VTdCache(configuration.cachePolicy)
+    tables = VTdCache(configuration.cachesTables ? configuration.cachePolicy : .none)
     caches = configuration.cachePolicy != .none
   }
 

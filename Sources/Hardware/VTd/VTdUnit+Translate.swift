@@ -4,6 +4,8 @@ internal import HardwareSpecs
 // Requests of devices. VT-d chapters 3, 4 and 7.
 
 extension VTdUnit {
+  /// Inlined into the protocol's entry point, as in the other halves: one call less is a nanosecond of nine.
+  @inline(__always)
   public func translate(_ transaction: Transaction) -> TranslationAnswer {
     if let leaf = translator.quick(transaction) { return .translated(Self.translation(leaf)) }
     return translate(transaction, data: transaction.data)
@@ -11,6 +13,7 @@ extension VTdUnit {
 
   /// Translates a write of which the data is known: an interrupt request needs it, where its handle has a
   /// subhandle or it is not remapped.
+  @inline(never)
   public func translate(_ transaction: Transaction, data: UInt32) -> TranslationAnswer {
     let request = VTdRequest(transaction)
     // The interrupt range is no memory, whether translation is on or not. VT-d section 3.14.
@@ -38,10 +41,7 @@ extension VTdUnit {
 
   @inline(__always)
   static func translation(_ leaf: VTdLeaf) -> Translation {
-    Translation(
-      address: leaf.address, sizeLg2: leaf.sizeLg2, readable: leaf.flags.contains(.read),
-      writable: leaf.flags.contains(.write), executable: leaf.flags.contains(.execute),
-      global: leaf.flags.contains(.global), fromCache: leaf.flags.contains(.fromCache))
+    Translation(address: leaf.address, sizeLg2: leaf.sizeLg2, flags: leaf.flags.answer)
   }
 
   /// TES = 0: addresses are physical. A device that uses PASIDs or ATS then is not understood.

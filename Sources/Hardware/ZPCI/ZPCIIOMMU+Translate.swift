@@ -4,6 +4,7 @@ internal import HardwareSpecs
 // What becomes of a function's DMA.
 
 extension ZPCIIOMMU {
+  @inline(__always)
   public func translate(_ transaction: Transaction) -> TranslationAnswer {
     if let hit = core.quickly(transaction) { return .translated(hit) }
     return translateSlowly(transaction)
@@ -64,9 +65,10 @@ extension ZPCIIOMMU.Core {
 
   @inline(__always)
   static func translation(_ page: ZPCIPage, _ address: UInt64, fromCache: Bool) -> Translation {
-    Translation(
-      address: page.frame | address & 0xFFF, sizeLg2: page.sizeLg2, writable: !page.protected,
-      fromCache: fromCache)
+    var flags: Translation.Flags =
+      fromCache ? [.readable, .executable, .fromCache] : [.readable, .executable]
+    if !page.protected { flags.insert(.writable) }
+    return Translation(address: page.frame | address & 0xFFF, sizeLg2: page.sizeLg2, flags: flags)
   }
 
   /// The steps of an access, in order.

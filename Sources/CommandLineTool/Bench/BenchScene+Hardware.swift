@@ -14,6 +14,7 @@ extension BenchScene {
     let memory = memory()
     var configuration = VTdConfiguration()
     configuration.cachePolicy = .direct(capacityLg2: way.sharedSlotsLg2)
+    configuration.cachesTables = way.cachesTables
     let unit = VTdUnit(memory: memory, fabric: nil, configuration: configuration)
     let (root, contexts) = (try frames(1, in: memory), try frames(1, in: memory))
     let (directory, pasids) = (try frames(1, in: memory), try frames(1, in: memory))

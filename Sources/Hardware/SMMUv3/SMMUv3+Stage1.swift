@@ -177,9 +177,8 @@ extension SMMUv3 {
     var (table, shift, mask) = (geometry.root, geometry.firstShift, geometry.rootMask)
     var hierarchy: UInt64 = 0
     var fromRoot = walkCache
-    if walkCache, let pointer = cachedTable(address, context.pointee.tag, geometry) {
-      (table, hierarchy) = (pointer.value.table, pointer.value.hierarchy)
-      (shift, mask) = (granule &+ stride &* (3 &- pointer.level), strideMask)
+    if walkCache, let start = cachedStart(address, context.pointee.tag, geometry) {
+      (table, hierarchy, shift, mask) = (start.table, start.hierarchy, start.shift, strideMask)
       fromRoot = false
     }
     let memory = memory
@@ -223,6 +222,18 @@ extension SMMUv3 {
       remember(pointer, address, context.pointee.tag, level)
     }
     return entry
+  }
+
+  /// Where a walk begins that the walk cache knows. Not inlined: it would take the registers of the walks that begin
+  /// at the root.
+  @inline(never)
+  private func cachedStart(_ address: UInt64, _ tag: UInt64, _ geometry: TableGeometry) -> Cursor? {
+    guard let pointer = cachedTable(address, tag, geometry) else { return nil }
+    let stride = geometry.granuleLg2 &- 3
+    return Cursor(
+      table: pointer.value.table, level: pointer.level,
+      shift: geometry.granuleLg2 &+ stride &* (3 &- pointer.level), mask: (1 &<< stride) &- 1,
+      hierarchy: pointer.value.hierarchy)
   }
 
   /// Permissions of a leaf for both privileges. Arm DDI 0487, D8.4: AP, the hierarchy above, XN, WXN, PAN.

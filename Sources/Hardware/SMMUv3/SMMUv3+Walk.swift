@@ -107,6 +107,7 @@ extension SMMUv3 {
     return nil
   }
 
+  @inline(never)
   func remember(_ pointer: TablePointer, _ address: UInt64, _ tag: UInt64, _ level: UInt64) {
     let coverage = UInt64(pointer.coverageLg2)
     let tag = tag | level << Tag.levelShift

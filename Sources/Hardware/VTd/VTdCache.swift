@@ -14,6 +14,8 @@ struct VTdCache<Entry: BitwiseCopyable & Sendable>: Sendable {
   private var slots: TranslationCache<UInt64, Entry>
   private var displaced: [Key: Entry] = [:]
   private let infinite: Bool
+  /// The policy is that of the slots.
+  private let isDirect: Bool
   let enabled: Bool
   /// State of a random policy; 0 for the others.
   private var dice: UInt64
@@ -32,6 +34,7 @@ struct VTdCache<Entry: BitwiseCopyable & Sendable>: Sendable {
     self.infinite = infinite
     self.dice = dice
     enabled = policy != .none
+    isDirect = enabled && !infinite && dice == 0
   }
 
   @inline(__always)
@@ -40,7 +43,17 @@ struct VTdCache<Entry: BitwiseCopyable & Sendable>: Sendable {
     return displaced.isEmpty ? nil : displaced[Key(page: address >> 12, tag: tag)]
   }
 
+  @inline(__always)
   mutating func insert(_ entry: Entry, for address: UInt64, _ tag: UInt64) {
+    if isDirect {
+      slots.insert(entry, for: address, tag, salt: tag)
+    } else {
+      insertByPolicy(entry, for: address, tag)
+    }
+  }
+
+  @inline(never)
+  private mutating func insertByPolicy(_ entry: Entry, for address: UInt64, _ tag: UInt64) {
     guard enabled else { return }
     if dice != 0 {
       dice ^= dice << 13

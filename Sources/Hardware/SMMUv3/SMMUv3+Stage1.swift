@@ -182,16 +182,14 @@ extension SMMUv3 {
       fromRoot = false
     }
     let memory = memory
-    let tableMask = VMSAv8.addressMask & ~((1 &<< granule) &- 1)
-    // What tells the descriptor of a table in range from all others.
-    let judged = tableMask & ~((1 &<< geometry.outputBits) &- 1) | VMSAv8.valid | VMSAv8.tableOrPage
+    let (tableMask, tableType) = (geometry.tableMask, geometry.tableType)
     var descriptor: UInt64
     while true {
       guard let loaded = memory.load64(at: PhysAddr(table | ((address &>> shift) & mask) &<< 3)) else {
         return nil
       }
       descriptor = loaded
-      guard shift > granule, loaded & judged == VMSAv8.valid | VMSAv8.tableOrPage else { break }
+      guard shift > granule, loaded & tableType == VMSAv8.valid | VMSAv8.tableOrPage else { break }
       hierarchy |= loaded
       table = loaded & tableMask
       shift &-= stride

@@ -58,15 +58,14 @@ extension SMMUv3 {
     let granule = geometry.granuleLg2
     let stride = granule &- 3
     let strideMask: UInt64 = (1 &<< stride) &- 1
-    let tableMask = VMSAv8.addressMask & ~((1 &<< granule) &- 1)
-    let outside = tableMask & ~((1 &<< geometry.outputBits) &- 1)
+    let (tableMask, tableType) = (geometry.tableMask, geometry.tableType)
     var table = geometry.root
     var shift = geometry.firstShift
     var mask = geometry.rootMask
     var hierarchy: UInt64 = 0
     while shift > granule,
       let descriptor = memory.load64(at: PhysAddr(table | ((address &>> shift) & mask) &<< 3)),
-      descriptor & 3 == VMSAv8.valid | VMSAv8.tableOrPage, descriptor & outside == 0
+      descriptor & tableType == VMSAv8.valid | VMSAv8.tableOrPage
     {
       hierarchy |= descriptor
       table = descriptor & tableMask

@@ -12,6 +12,10 @@ extension SMMUv3 {
     var rootMask: UInt64 = 0
     /// 7:0 input bits · 15:8 granule · 23:16 start level · 31:24 first shift · 39:32 output bits.
     private var shape: UInt64 = 0
+    /// Bits of a table descriptor that address the next table.
+    private(set) var tableMask: UInt64 = 0
+    /// Bits of a descriptor that are 3 together if it is a table's, within the output size.
+    private(set) var tableType: UInt64 = 0
 
     @inline(__always) var inputBits: UInt64 { shape & 0xFF }
     @inline(__always) var granuleLg2: UInt64 { (shape &>> 8) & 0xFF }
@@ -32,6 +36,8 @@ extension SMMUv3 {
       for (value, place) in [
         (inputBits, 0), (granuleLg2, 8), (startLevel, 16), (shift, 24), (outputBits, 32),
       ] { shape |= UInt64(UInt8(clamping: value)) << UInt64(place) }
+      tableMask = VMSAv8.addressMask & ~((1 << self.granuleLg2) &- 1)
+      tableType = tableMask & ~((1 << self.outputBits) &- 1) | VMSAv8.valid | VMSAv8.tableOrPage
     }
   }
 

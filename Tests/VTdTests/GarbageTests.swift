@@ -69,6 +69,8 @@ internal import Testing
       \.collapsesFaults, \.namesTimedOutDevice, \.dropsCachesOnEnable,
     ] where dice.chance(10) { quirks[keyPath: switches].toggle() }
     configuration.quirks = quirks
+    // Some units have no paging-structure caches.
+    if case .direct = configuration.cachePolicy { configuration.cachesTables = false }
     return configuration
   }
 

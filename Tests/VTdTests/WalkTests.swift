@@ -44,6 +44,41 @@ internal import Testing
     #expect(rig.dma(.read, iova).brief == "abcde678")
   }
 
+  /// The walk of a request that nothing is in the way of has a loop of its own. It says what this one says, with
+  /// paging-structure caches and without.
+  @Test(arguments: [false, true]) func plainWalks(cachesTables: Bool) {
+    var dice = Dice(7)
+    var configuration = Rig.configuration
+    configuration.cachePolicy = .direct(capacityLg2: 4)
+    configuration.cachesTables = cachesTables
+    let rig = Rig(configuration, memory: 2 << 20)
+    rig.startScalable([0x10089, 0x80_0123])
+    // Four tables, whose entries are for each other, for pages, or for nothing.
+    for at in stride(from: 0x1_0000 as UInt64, to: 0x1_4000, by: 8) {
+      let table = (16 + dice.below(4 as UInt64)) << 12 | dice.one(of: [3, 3, 3, 3, 1, 2, 0x803, 0])
+      let entry = dice.chance(20) ? 0x4000_0083 : table
+      rig[at] = dice.chance(5) ? entry ^ 1 << dice.below(64 as UInt64) : entry
+    }
+    var (translated, refused, large) = (0, 0, 0)
+    for _ in 0..<20_000 {
+      let address = dice.next() >> 16
+      let access = dice.one(of: Transaction.Access.allCases)
+      let expected = rig.unit.walk(Transaction(source: sid, address: address, access: access)).answer
+      let answer = rig.dma(access, address)
+      #expect(answer.abort?.code == expected.abort?.code)
+      var translation = answer.translation
+      translation?.flags.remove(.fromCache)
+      #expect(translation == expected.translation)
+      if let translation {
+        translated += 1
+        if translation.sizeLg2 > 12 { large += 1 }
+      } else {
+        refused += 1
+      }
+    }
+    #expect(translated > 1000 && refused > 1000 && large > 100)
+  }
+
   /// Memory that does not exist is a step without words.
   @Test func beyondMemory() {
     let rig = Rig()

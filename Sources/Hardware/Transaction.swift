@@ -71,7 +71,7 @@ public struct Translation: Hashable, Sendable {
   public var interrupt: InterruptMessage?
 
   /// What may be done, and how it was found. In one byte, since an answer travels in registers: with a byte for each
-  /// of them, packing and unpacking was a tenth of a cached translation.
+  /// of them, they were packed on one side and unpacked on the other.
   public struct Flags: OptionSet, Hashable, BitwiseCopyable, Sendable {
     public let rawValue: UInt8
     public init(rawValue: UInt8) { self.rawValue = rawValue }

@@ -17,8 +17,8 @@ public struct TranslationCache<Tag: Hashable & BitwiseCopyable & Sendable, Entry
     var tag: Tag
     var entry: Entry
 
-    /// No page has this number: an address has 64 bits. An optional slot would be a word larger, and a third of the
-    /// translations of a thousand pages would miss the host's first cache.
+    /// No page has this number: an address has 64 bits. An optional slot has one more
+    /// field to be compared, and is a word larger in SMMUv3.
     @inline(__always) static var unused: UInt64 { .max }
   }
 

@@ -188,7 +188,7 @@ extension AMDVi.Unit {
 
   /// Steps 13 to 19 where there is nothing to them: each entry is for the next level or a page of its own level's size,
   /// no bit is to be set, and no table to be remembered. Nil leaves the walk to `walkHost`, whose loop has more to
-  /// keep than there are registers (19 ns instead of 9).
+  /// keep than there are registers: with it a walk took 35 ns, with this 22.
   @inline(__always)
   func plainWalk(_ a: UInt64, _ place: Int, need: UInt16) -> AMDVi.Page? {
     let root = devices[place].words.0

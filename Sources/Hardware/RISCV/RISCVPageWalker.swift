@@ -213,7 +213,7 @@ struct RISCVPageWalker {
 
   /// The walk of a first stage alone that meets nothing but pointers and then a leaf that it may use as it is, with
   /// no table to be remembered. Nil leaves it to `firstStage`, whose loop has more to keep than there are registers
-  /// (21 ns instead of 9).
+  /// (with it a walk took 44 ns, with this 36, and 23 without the copy that `AddressSpace.plain` avoids).
   @inline(__always)
   func plainFirstStage(
     _ iova: UInt64, _ space: Core.PlainSpace, _ intent: Intent, _ tables: borrowing Core.TableCache

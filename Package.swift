@@ -195,6 +195,8 @@ let package = Package(
       name: "PageTablesTests", dependencies: ["PageTables", "Corpora", "Memory", "Seams", "UAPI"],
       swiftSettings: strict),
     .testTarget(
+      name: "CorporaTests", dependencies: ["Corpora", "Machine", "Bench", "UAPI"], swiftSettings: strict),
+    .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),
     .testTarget(

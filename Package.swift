@@ -200,6 +200,8 @@ let package = Package(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),
     .testTarget(
+      name: "CorpusTests", dependencies: ["Corpora", "Machine", "UAPI"], swiftSettings: strict),
+    .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(
       name: "VTdTests",

@@ -28,14 +28,36 @@ public final class RecordedReplay {
   ///
   /// - Throws: what the target's memory throws; a step's own failure is its answer.
   public func run(_ program: RecordedProgram) throws(Errno) -> [String] {
+    try begin()
+    defer { closeAll() }
+    for step in program.steps { try perform(step) }
+    return lines
+  }
+
+  /// Runs a program in bytes. `bench` does what is no request, and tells how it went; it gets the IOVA of a DMA.
+  public func run(
+    _ program: ByteProgram, bench: (BenchAction, _ iova: UInt64) throws(Errno) -> String
+  ) throws(Errno) -> [String] {
+    try begin()
+    defer { closeAll() }
+    for action in ByteDecoder.actions(of: program) {
+      switch action {
+      case .step(let step): try perform(step)
+      case .bench(let action):
+        var iova: UInt64 = 0
+        if case .dma(_, let operand, _, _) = action { iova = value(operand) }
+        answer(try bench(action, iova))
+      }
+    }
+    return lines
+  }
+
+  private func begin() throws(Errno) {
     registers = [UInt64](repeating: 0, count: Self.registerCount)
     lastGood = [UInt64](repeating: 0, count: 4096)
     lines = []
     _ = try target.userSpace.allocate(
       length: UInt64(RecordedProgram.areaLength), at: Self.area, mode: [.read, .write, .shared], huge: false)
-    defer { closeAll() }
-    for step in program.steps { try perform(step) }
-    return lines
   }
 
   private func closeAll() {

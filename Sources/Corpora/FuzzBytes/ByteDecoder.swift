@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import UAPI
+
+/// Turns a program in bytes into requests and actions of the bench.
+///
+/// Any record means something that has a chance to succeed. An object is chosen among those that earlier records made, the
+/// newest first, and where there is none yet it is made on the spot; an address is chosen among what was mapped. So
+/// even random bytes reach what lies deep: a page fault of a device behind a nested page table. Mistakes are there as
+/// well, by values that ask for them: IDs that nobody gave, lengths at the edges, structs of the wrong size.
+///
+/// The same bytes give the same requests for good; whether a request succeeds is not known here and changes nothing.
+public struct ByteDecoder {
+  /// One thing that a program does.
+  public enum Action: Sendable, Hashable {
+    case step(RecordedProgram.Step)
+    case bench(BenchAction)
+  }
+
+  private struct Mapping {
+    let iova: RecordedProgram.Operand
+    let length: UInt64
+  }
+
+  private let operations: [ByteOperation]
+  private let forms: [ByteOperation.Form?]
+  private var actions: [Action] = []
+  /// The registers of each pool, the oldest first.
+  private var pools = [[Int]](repeating: [], count: ByteOperation.Pool.allCases.count)
+  private var mappings: [Mapping] = []
+  private var nextRegister = 0
+  /// Parts of the data area that are gone: a program cannot write there itself.
+  private var holes: [Range<UInt64>] = []
+
+  /// Registers that a program may use; a recorded program has 256.
+  private static let registerCount = 250
+  private static let mostContexts = 3
+  /// From this operand on, `a` and `b` are IDs and no choice.
+  private static let literal: UInt8 = 0xE0
+
+  /// What a program does, from the opening of `/dev/iommu` on.
+  public static func actions(of program: ByteProgram) -> [Action] {
+    var decoder = ByteDecoder(version: program.version)
+    decoder.perform(ByteProgram.Record(operation: decoder.index(of: "open")))
+    for record in program.records { decoder.perform(record) }
+    return decoder.actions
+  }
+
+  private init(version: UInt8) {
+    operations = ByteOperation.table(version: version)
+    forms = ByteOperation.forms(version: version)
+  }
+
+  private func members(_ pool: ByteOperation.Pool) -> [Int] { pools[pool.rawValue] }
+
+  private func index(of name: String) -> Int {
+    guard let index = operations.firstIndex(where: { $0.name == name }) else {
+      preconditionFailure("every version has \(name)")
+    }
+    return index
+  }
+
+  private mutating func add(_ step: RecordedProgram.Step) { actions.append(.step(step)) }
+
+  private mutating func perform(_ record: ByteProgram.Record) {
+    let operation = operations[record.operation]
+    switch operation.effect {
+    case .command, .selftest: if let form = forms[record.operation] { request(operation, form, record) }
+    case .open:
+      guard members(.context).count < Self.mostContexts else { return }
+      if let register = register(in: [.context]) { add(.open(register)) }
+    case .close: close(record)
+    case .fill:
+      let count = Int(record.x % 65536)
+      guard isThere(place(record), UInt64(count)) else { return }
+      add(.fill(.area(place(record)), byte: UInt8(truncatingIfNeeded: record.y), count: count))
+    case .put:
+      guard isThere(place(record), 8) else { return }
+      add(.put(.area(place(record)), width: 8, .constant(record.y)))
+    case .unmapMemory:
+      let first = UInt64(record.b % Self.slots) * Self.slotLength
+      let length = (UInt64(record.x % 16) + 1) * 4096
+      holes.append(first..<first + length)
+      add(.unmap(.area(first), length: length))
+    case .memfd:
+      if let register = register(in: [.buffer]) { add(.memfd(register, length: length(record) % (1 << 24))) }
+    case .read, .write, .poll: transfer(operation.effect, record)
+    case .raw: raw(record)
+    case .fork: actions.append(.bench(.fork))
+    case .switchProcess: actions.append(.bench(.switchProcess(Int(record.a))))
+    case .exitProcess: actions.append(.bench(.exitProcess(Int(record.a))))
+    case .memlockLimit: actions.append(.bench(.setMemlockLimit(record.y)))
+    case .armFailure: actions.append(.bench(.armFailure(UInt64(record.a) + 1)))
+    case .disarmFailure: actions.append(.bench(.disarmFailure))
+    case .dma(let isWrite):
+      let length = Int(record.x % 8192) + 1
+      actions.append(
+        .bench(.dma(function: Int(record.a), mapped(record).operand, length: length, isWrite: isWrite)))
+    }
+  }
+
+  // MARK: Steps
+
+  private mutating func close(_ record: ByteProgram.Record) {
+    // The first file stays: a program without it does nothing more.
+    let all: [ByteOperation.Pool] = [.queueFile, .access, .buffer, .dmabuf]
+    let registers = all.flatMap { members($0).reversed() } + members(.context).dropFirst().reversed()
+    if !registers.isEmpty { add(.close(registers[Int(record.a) % registers.count])) }
+  }
+
+  private mutating func transfer(_ effect: ByteOperation.Effect, _ record: ByteProgram.Record) {
+    let fd = object([.queueFile], record.a)
+    switch effect {
+    case .read: add(.read(fd: fd, .area(Area.events), count: Int(record.x ^ 40) % 512))
+    case .write:
+      add(.put(.area(Area.events), width: 8, .constant(record.y)))
+      add(.write(fd: fd, .area(Area.events), count: Int(record.x ^ 8) % 64))
+    default: add(.poll(fd: fd))
+    }
+  }
+
+  /// A request of any number with 16 bytes of any content: for what the tables do not say.
+  private mutating func raw(_ record: ByteProgram.Record) {
+    let number = Request.type << 8 | UInt32(record.b)
+    let stores = [
+      RecordedProgram.Store(offset: 4, width: 4, value: object(ByteOperation.Pool.objects, record.a)),
+      RecordedProgram.Store(offset: 8, width: 8, value: .constant(record.y)),
+    ]
+    add(
+      .ioctl(
+        fd: context(record), request: number, size: Int(record.x) % (RecordedProgram.longestStruct + 1),
+        stores: stores, loads: []))
+  }
+
+  // MARK: Requests
+
+  private mutating func request(
+    _ operation: ByteOperation, _ form: ByteOperation.Form, _ record: ByteProgram.Record
+  ) {
+    if record.a < Self.literal {
+      for pool in operation.needs where members(pool).isEmpty { make(pool) }
+    }
+    var stores: [RecordedProgram.Store] = []
+    var loads: [RecordedProgram.Load] = []
+    var mapping: (place: RecordedProgram.Operand, length: UInt64) = (.constant(0), 0)
+    var isFixed = true
+    for part in form.parts {
+      let field = part.field
+      if let source = part.source {
+        let value = value(source, record)
+        if value != .constant(0) {
+          stores.append(RecordedProgram.Store(offset: field.offset, width: field.size, value: value))
+        }
+        if field.name == operation.mapped { mapping.place = value }
+        if case .constant(let number) = value {
+          if field.name == "length" || field.name == "size" { mapping.length = number }
+          if field.name == "flags" { isFixed = number & UInt64(MapFlag.fixedIOVA) != 0 }
+        }
+      }
+      if !part.pools.isEmpty, let register = register(in: part.pools) {
+        loads.append(
+          RecordedProgram.Load(
+            offset: field.offset, width: field.size, register: register,
+            isDescriptor: part.pools[0].isDescriptor))
+      }
+    }
+    for put in operation.puts { add(.put(.area(put.offset), width: put.width, value(put.source, record))) }
+    if let name = operation.mapped {
+      // Where the kernel chooses the address, only a register will have it.
+      if !isFixed, let field = form.parts.first(where: { $0.field.name == name })?.field,
+        field.direction == .both, let register = register(in: [])
+      {
+        loads.append(
+          RecordedProgram.Load(
+            offset: field.offset, width: field.size, register: register, isDescriptor: false))
+        mapping.place = .register(register)
+      }
+      mappings.append(Mapping(iova: mapping.place, length: mapping.length))
+    }
+    if operation.returnsDescriptor, let register = register(in: [.dmabuf]) {
+      loads.append(RecordedProgram.Load(offset: nil, width: 4, register: register, isDescriptor: true))
+    }
+    if let pool = operation.provides { pools[pool.rawValue].append(0) }
+    add(
+      .ioctl(
+        fd: context(record), request: form.request, size: Self.size(form, record), stores: stores,
+        loads: loads))
+  }
+
+  /// The struct's size, or a mistaken one.
+  private static func size(_ form: ByteOperation.Form, _ record: ByteProgram.Record) -> Int {
+    switch record.flags >> 5 {
+    case 5 where form.size > 0: form.minimum
+    case 6 where form.size > 0: form.size + 8
+    default: form.size
+    }
+  }
+
+  // MARK: Values
+
+  private mutating func value(_ source: ByteOperation.Source, _ record: ByteProgram.Record)
+    -> RecordedProgram.Operand
+  {
+    let isMistaken = record.flags >> 5 == 7
+    switch source {
+    case .a(let pools): return object(pools, record.a)
+    case .b(let pools): return object(pools, record.b)
+    case .flags(let flipped, let mask):
+      let flags = UInt64(record.flags & 31)
+      return .constant((isMistaken ? flags : flags & mask) ^ flipped)
+    case .reserved: return .constant(isMistaken ? 1 : 0)
+    case .kind(let value): return .constant(isMistaken ? 1 : value)
+    case .length: return .constant(length(record))
+    case .part: return .constant(record.x == 0 ? mapped(record).length ?? length(record) : length(record))
+    case .iova: return record.y >> 56 == 0 ? .constant(0x100_0000 &+ record.y) : mapped(record).operand
+    case .place: return mapped(record).operand
+    case .freshIOVA: return .constant(0x200_0000 &+ record.y & 0xFFFF_FFFF)
+    case .memory: return .area(place(record))
+    case .area(let offset): return .area(offset)
+    case .x(let flipped): return .constant(UInt64(record.x) ^ flipped)
+    case .y(let flipped): return .constant(record.y ^ flipped)
+    case .fixed(let value): return .constant(value)
+    }
+  }
+
+  private mutating func context(_ record: ByteProgram.Record) -> RecordedProgram.Operand {
+    let contexts = members(.context)
+    // Another file than the first has other objects, so most requests to it would fail.
+    return .register(contexts[record.flags >> 5 == 4 ? contexts.count - 1 : 0])
+  }
+
+  /// The member of the pools that `choice` counts round to, the newest first.
+  private mutating func object(_ wanted: [ByteOperation.Pool], _ choice: UInt8) -> RecordedProgram.Operand {
+    guard let first = wanted.first else { return .constant(UInt64(choice)) }
+    if choice >= Self.literal {
+      // A small number could be a descriptor of whoever runs the program.
+      return .constant(UInt64(choice - Self.literal) + (first.isDescriptor ? 1000 : 0))
+    }
+    var count = wanted.reduce(0) { $0 + members($1).count }
+    if count == 0 {
+      make(first)
+      count = members(first).count
+    }
+    guard count > 0 else { return .constant(0) }
+    var index = Int(choice) % count
+    for pool in wanted {
+      let registers = members(pool)
+      if index < registers.count { return .register(registers[registers.count - 1 - index]) }
+      index -= registers.count
+    }
+    return .constant(0)
+  }
+
+  /// Makes what a program asks for and does not have. Makers want only what stands above them, so this ends.
+  private mutating func make(_ pool: ByteOperation.Pool) {
+    guard nextRegister < Self.registerCount else { return }
+    perform(ByteProgram.Record(operation: index(of: ByteOperation.maker(of: pool))))
+  }
+
+  private static let lengths: [UInt64] = [
+    0x1000, 0x2000, 0x1_0000, 0x800, 0x4000, 0x4_0000, 0x10_0000, 0x20_0000, 0, 1, 0xFFF, 0x1001, 1 << 31,
+    1 << 52,
+    .max - 0xFFF, .max,
+  ]
+
+  private func length(_ record: ByteProgram.Record) -> UInt64 {
+    record.x < 256 ? Self.lengths[Int(record.x) % Self.lengths.count] : UInt64(record.x)
+  }
+
+  private static let slots: UInt8 = 128
+  private static let slotLength: UInt64 = 0x8000
+
+  /// One of 128 places in the data area, or one a little beside it.
+  private func place(_ record: ByteProgram.Record) -> UInt64 {
+    let beside: [UInt64] = [1, 0x800, 0xFFF, 0x1000]
+    let offset = record.b < Self.slots ? 0 : beside[Int(record.b >> 5 & 3)]
+    return UInt64(record.b % Self.slots) * Self.slotLength + offset
+  }
+
+  private func isThere(_ offset: UInt64, _ count: UInt64) -> Bool {
+    !holes.contains { $0.overlaps(offset..<offset + max(count, 1)) }
+  }
+
+  /// The address that `y` selects, and how far the mapping goes from there. Its highest byte says which mapping, the
+  /// newest at 0, and the lower bits how far into it; from 0x80 on they are an address themselves.
+  private mutating func mapped(_ record: ByteProgram.Record) -> (
+    operand: RecordedProgram.Operand, length: UInt64?
+  ) {
+    let low = record.y & 0xFF_FFFF_FFFF_FFFF
+    let choice = Int(record.y >> 56)
+    guard choice < 0x80 else { return (.constant(choice < 0xC0 ? low : record.y), nil) }
+    if mappings.isEmpty, nextRegister < Self.registerCount {
+      perform(ByteProgram.Record(operation: index(of: "IOAS_MAP")))
+    }
+    guard !mappings.isEmpty else { return (.constant(0x100_0000 &+ low), nil) }
+    let mapping = mappings[mappings.count - 1 - choice % mappings.count]
+    // Where the kernel chose the address, only the register has it.
+    guard case .constant(let first) = mapping.iova, mapping.length > 0 else {
+      return (mapping.iova, mapping.length)
+    }
+    let offset = (low & 0xFFFF_FFFF) % mapping.length
+    return (.constant(first &+ offset), mapping.length - offset)
+  }
+
+  /// A new register for a member of the pools; nil when there are no more.
+  private mutating func register(in pools: [ByteOperation.Pool]) -> Int? {
+    guard nextRegister < Self.registerCount else { return nil }
+    let register = nextRegister
+    nextRegister += 1
+    for pool in pools { self.pools[pool.rawValue].append(register) }
+    return register
+  }
+}
+
+extension ByteProgram {
+  /// What the program does, as a recorded program that can be run on any target and printed. What needs a bench is left
+  /// out.
+  public func recorded(name: String) -> RecordedProgram {
+    let steps = ByteDecoder.actions(of: self).compactMap { action -> RecordedProgram.Step? in
+      if case .step(let step) = action { step } else { nil }
+    }
+    return RecordedProgram(name: name, steps: steps)
+  }
+}

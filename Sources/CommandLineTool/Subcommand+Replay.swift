@@ -11,9 +11,7 @@ internal import UAPI
 extension Subcommand {
   static let replay = Subcommand(
     name: "replay", operands: "FILE...",
-    summary:
-      "Runs programs of raw ioctls and prints what each step answered; or compares the model's IOMMU drivers\n"
-      + "with a recording of real ones.",
+    summary: "Runs programs of raw ioctls, or compares IOMMU drivers with recordings of real ones.",
     options: [
       SharedOptions.kernel, SharedOptions.target,
       OptionRow(

@@ -78,5 +78,4 @@ public final class AMDViRecorder: DriverRecorder {
   }
 
   public var tableAddressBits: UInt64 { AMDViDTE.rootMask }
-  public var ringCapacity: Int { 512 }
 }

@@ -16,7 +16,8 @@ public protocol DriverRecorder: AnyObject {
   var registers: [DriverRecording.Register] { get }
   /// The other `ctx` lines of the function now: name and words, in the recording's order.
   var contexts: [(name: String, words: [UInt64])] { get }
-  /// Queue entries written since the last call, oldest first, with the words that a `cmd` line has.
+  /// Queue entries written since the last call, oldest first, with the words that a `cmd` line has. Read from the ring,
+  /// as on a real kernel: of a step that wrote more than the ring holds, only what it still holds.
   func newCommands() -> [[UInt64]]
   /// Which words of a `ctx` line and which bits of them hold addresses of tables, which differ from run to run; the
   /// replayer renames those. By the line's name; bits not named are compared as they are.
@@ -27,6 +28,4 @@ public protocol DriverRecorder: AnyObject {
 
   /// Where an entry of the page table that points to another table has that table's address.
   var tableAddressBits: UInt64 { get }
-  /// Commands that the recorder could see at most at the end of a step: what the driver's queue holds.
-  var ringCapacity: Int { get }
 }

@@ -88,7 +88,12 @@ public struct DriverReplay {
     var label = "before the first"
     if let request = step.request {
       label = String("\(DriverRecording.Line.step(request))".dropFirst(5))
-      count("step", isEqual: true)
+      // A request that nobody here can make is a line that the model does not reproduce.
+      let isKnown = stage.knows(request)
+      count("step", isEqual: isKnown)
+      if !isKnown {
+        outcome.differences.append(Difference(step: label, recorded: "step \(label)", model: nil))
+      }
       compareResult(stage.perform(request, step.lines), step, label)
     }
     compareCommands(step, label)
@@ -108,9 +113,7 @@ public struct DriverReplay {
     if isEqual { outcome.equal[word, default: 0] += 1 }
   }
 
-  private mutating func leaveOut(_ reason: String, _ lines: Int = 1) {
-    outcome.leftOut[reason, default: 0] += lines
-  }
+  private mutating func leaveOut(_ reason: String) { outcome.leftOut[reason, default: 0] += 1 }
 
   private mutating func compare(
     _ word: String, _ recorded: DriverRecording.Line, _ model: DriverRecording.Line?, _ label: String
@@ -136,14 +139,8 @@ public struct DriverReplay {
     let model = recorder.newCommands()
     let recorded = step.lines.compactMap { line in if case .command(let words) = line { words } else { nil } }
     guard !model.isEmpty || !recorded.isEmpty else { return }
-    var mine = model[...]
-    // A ring shows only what it still holds at the end of a step.
-    if recorded.count < model.count, recorded.count >= recorder.ringCapacity {
-      leaveOut("the recorder's ring had lost them", 0)
-      mine = model[(model.count - recorded.count)...]
-    }
     for (index, words) in recorded.enumerated() {
-      let own = index < mine.count ? mine[mine.startIndex + index] : nil
+      let own = index < model.count ? model[index] : nil
       let renamed = own.map { own in
         own.enumerated().map { place, word in
           let mask = recorder.addressBits(ofCommand: own, word: place)
@@ -152,12 +149,10 @@ public struct DriverReplay {
       }
       compare("cmd", .command(words), renamed.map { .command($0) }, label)
     }
-    if mine.count > recorded.count {
-      for extra in mine[(mine.startIndex + recorded.count)...] {
-        outcome.differences.append(
-          Difference(
-            step: label, recorded: "no more commands", model: "\(DriverRecording.Line.command(extra))"))
-      }
+    for extra in model.dropFirst(recorded.count) {
+      outcome.differences.append(
+        Difference(
+          step: label, recorded: "no more commands", model: "\(DriverRecording.Line.command(extra))"))
     }
   }
 

@@ -66,6 +66,13 @@ final class ReplayStage {
     return (0, 0, rest)
   }
 
+  private static let words: Set = ["bind", "attach ioas", "attach hwpt", "detach", "hw_info", "ranges"]
+
+  /// Whether the request is one that the stage can make.
+  func knows(_ request: DriverRecording.Request) -> Bool {
+    if case .other(let words) = request { Self.words.contains(words) } else { true }
+  }
+
   private func perform(_ words: String) throws(Errno) -> String {
     switch words {
     case "bind": bound = try context().bind(endpoint.device)

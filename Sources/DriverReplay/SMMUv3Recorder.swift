@@ -93,7 +93,6 @@ final class SMMUv3Recorder: DriverRecorder {
   // MARK: Commands
 
   private var sizeLg2: UInt64 { unit.read64(SMMU.Register.commandQueueBase) & 0x1F }
-  var ringCapacity: Int { 1 << Int(sizeLg2) }
 
   func newCommands() -> [[UInt64]] {
     let base = unit.read64(SMMU.Register.commandQueueBase) & SMMU.Queue.baseMask & ~0xFFF

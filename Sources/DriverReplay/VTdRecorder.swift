@@ -77,9 +77,9 @@ public final class VTdRecorder: DriverRecorder {
     let isWide = Queue.dw.of(queue) != 0
     let width: UInt64 = isWide ? 32 : 16
     let size = UInt64(4096) << Queue.qs.of(queue)
-    let tail = unit.read64(VTd.Register.iqt)
+    let tail = unit.read64(VTd.Register.iqt) % size & ~(width - 1)
     var commands: [[UInt64]] = []
-    while seen != tail, commands.count < ringCapacity {
+    while seen != tail {
       commands.append(words(queue & Queue.base.mask &+ seen, width / 8))
       seen = (seen &+ width) % size
     }
@@ -108,5 +108,4 @@ public final class VTdRecorder: DriverRecorder {
   }
 
   public var tableAddressBits: UInt64 { VTdSecondStageEntry.addressMask }
-  public var ringCapacity: Int { 256 }
 }

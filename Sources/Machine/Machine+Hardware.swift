@@ -19,7 +19,9 @@ extension Machine {
     throws(Errno) -> IOMMUUnit
   {
     try hardware.lock.withLock { () throws(Errno) -> IOMMUUnit in
-      guard hardware.units[name] == nil else { throw .EEXIST("an IOMMU has this name") }
+      guard !hardware.order.contains(where: { $0.name == name }) else {
+        throw .EEXIST("an IOMMU has this name")
+      }
       let site = IOMMUKind.Site(
         name: name, memory: memory, failures: kernel.failures, personality: kernel.personality,
         choices: choices,
@@ -30,7 +32,6 @@ extension Machine {
           return driver
         })
       let unit = try IOMMUUnit(kind, site)
-      hardware.units[name] = unit
       hardware.order.append(unit)
       hardware.isPresent.store(true, ordering: .relaxed)
       return unit
@@ -40,8 +41,6 @@ extension Machine {
   /// IOMMUs in the order in which they were plugged in.
   public var allIOMMUs: [IOMMUUnit] { hardware.lock.withLock { hardware.order } }
 
-  public func iommu(_ name: String) -> IOMMUUnit? { hardware.lock.withLock { hardware.units[name] } }
-
   /// Plugs a PCI function in behind an IOMMU, in the group of `companion` or one of its own. It has a VFIO device
   /// file from then on, whose number is the lowest that is free.
   ///
@@ -50,8 +49,9 @@ extension Machine {
     _ name: String, _ function: PCIFunction, behind unit: IOMMUUnit, groupOf companion: Endpoint? = nil
   ) throws(Errno) -> Endpoint {
     try hardware.lock.withLock { () throws(Errno) -> Endpoint in
-      guard hardware.endpoints[name] == nil else { throw .EEXIST("a device has this name") }
-      guard !hardware.endpoints.values.contains(where: { $0.function.source == function.source }) else {
+      let present = hardware.present
+      guard !present.contains(where: { $0.name == name }) else { throw .EEXIST("a device has this name") }
+      guard !present.contains(where: { $0.function.source == function.source }) else {
         throw .EEXIST("a device has this requester ID", UInt64(function.source))
       }
       guard let driver = unit.software.driver as? any PCIDriver else {
@@ -75,7 +75,6 @@ extension Machine {
         if group.members.isEmpty { groupNumbers.free(group.id) }
         throw error
       }
-      hardware.endpoints[name] = endpoint
       hardware.functions.append(endpoint)
       return endpoint
     }
@@ -88,7 +87,7 @@ extension Machine {
   /// - Throws: ENOENT when it is not plugged in; EBUSY while its VFIO file is open, or an iommufd has bound it.
   public func removeFunction(_ endpoint: Endpoint) throws(Errno) {
     try hardware.lock.withLock { () throws(Errno) in
-      guard hardware.endpoints[endpoint.name] === endpoint else {
+      guard let number = hardware.functions.firstIndex(where: { $0 === endpoint }) else {
         throw .ENOENT("the device is not plugged in")
       }
       let device = endpoint.device
@@ -109,10 +108,7 @@ extension Machine {
       (device.driver as? any PCIDriver)?.release(device)
       endpoint.unit.remove(endpoint)
       endpoint.unit.unplug(endpoint.function)
-      hardware.endpoints[endpoint.name] = nil
-      if let number = hardware.functions.firstIndex(where: { $0 === endpoint }) {
-        hardware.functions[number] = nil
-      }
+      hardware.functions[number] = nil
       hardware.vfioNumbers.free(endpoint.vfio.index)
     }
   }
@@ -120,14 +116,16 @@ extension Machine {
   /// The device behind a VFIO device file.
   func vfioDevice(at path: String) -> VFIODevice? {
     guard let index = VFIODevice.index(of: path) else { return nil }
-    return hardware.lock.withLock { hardware.endpoints.values.first { $0.vfio.index == index }?.vfio }
+    return hardware.lock.withLock { hardware.present.first { $0.vfio.index == index }?.vfio }
   }
 
-  public func endpoint(_ name: String) -> Endpoint? { hardware.lock.withLock { hardware.endpoints[name] } }
+  public func endpoint(_ name: String) -> Endpoint? {
+    hardware.lock.withLock { hardware.present.first { $0.name == name } }
+  }
 
-  /// Functions by name.
+  /// Functions by requester ID.
   public var allFunctions: [Endpoint] {
-    hardware.lock.withLock { hardware.endpoints.values.sorted { $0.function.source < $1.function.source } }
+    hardware.lock.withLock { hardware.present.sorted { $0.function.source < $1.function.source } }
   }
 
   /// Functions that were ever plugged in: the next one's number.
@@ -161,11 +159,11 @@ final class InstalledHardware: @unchecked Sendable {
   let lock = Lock("hardware of the machine")
   // Guarded by `lock`.
   var drivers: [String: any PCIDriver] = [:]
-  var units: [String: IOMMUUnit] = [:]
   var order: [IOMMUUnit] = []
-  var endpoints: [String: Endpoint] = [:]
   /// By number; nil where one was unplugged.
   var functions: [Endpoint?] = []
+  /// Those that are plugged in.
+  var present: [Endpoint] { functions.compactMap { $0 } }
 
   /// Whether there is any IOMMU: what a request without hardware pays for it.
   let isPresent = Atomic<Bool>(false)

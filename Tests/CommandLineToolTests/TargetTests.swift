@@ -86,6 +86,11 @@ struct TargetOptionTests {
     #expect(bad.status == 1)
     #expect(bad.output.contains("187 of 188 lines equal"))
     #expect(bad.output.contains("the recording has \"cmd 0003000000000012"))
+    // A request that the replayer cannot make is not equal, whatever its result was.
+    let odd = try tool.run(
+      ["replay", try tool.scratch.write("odd.txt", text + "step dance\nrc -1 errno 95\n")])
+    #expect(odd.status == 1)
+    #expect(odd.output.contains("step 40/41, rc 41/41"))
     let unknown = try tool.run([
       "replay", try tool.scratch.write("other.txt", "ctx registers nothing=0\nstep bind\n"),
     ])

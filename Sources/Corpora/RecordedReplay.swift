@@ -6,16 +6,23 @@ public import UAPI
 public final class RecordedReplay {
   private static let area: UInt64 = 0x2000_0000_0000
   private static let registerCount = 256
+  /// No command's struct is longer, whatever size it is said to have.
+  private static let anyStruct = 256
 
   private let target: any IoctlTarget
   /// Where the struct of an ioctl lies.
   private let buffer: UInt64
+  /// Bytes of it that the last call may have left not zero.
+  private var used = 0
   private var registers = [UInt64](repeating: 0, count: registerCount)
   private var descriptors: [Int32] = []
   /// What the last successful call of the same kind returned at the same offset: a failed call leaves that in
   /// its register, so that later steps stay plausible.
   private var lastGood = [UInt64](repeating: 0, count: 4096)
+  /// Where `lastGood` is not 0.
+  private var kinds: [Int] = []
   private var lines: [String] = []
+  private var line = AnswerLine()
 
   /// - Throws: ENOMEM when the target's process gets no memory.
   public init(_ target: any IoctlTarget) throws(Errno) {
@@ -53,8 +60,9 @@ public final class RecordedReplay {
   }
 
   private func begin() throws(Errno) {
-    registers = [UInt64](repeating: 0, count: Self.registerCount)
-    lastGood = [UInt64](repeating: 0, count: 4096)
+    for register in registers.indices { registers[register] = 0 }
+    for kind in kinds { lastGood[kind] = 0 }
+    kinds.removeAll(keepingCapacity: true)
     lines = []
     _ = try target.userSpace.allocate(
       length: UInt64(RecordedProgram.areaLength), at: Self.area, mode: [.read, .write, .shared], huge: false)
@@ -104,12 +112,10 @@ public final class RecordedReplay {
       try target.userSpace.unmap(value(at), length: length)
     case .dump(let at, let count):
       let bytes = try target.memory.bytes(at: value(at), count: count)
-      var text = "dump "
-      for byte in bytes {
-        if byte < 16 { text += "0" }
-        text += String(byte, radix: 16)
-      }
-      answer(text)
+      beginAnswer()
+      line.add("dump ")
+      for byte in bytes { line.addHexadecimal(byte: byte) }
+      endAnswer()
     case .ioctl(let fd, let request, let size, let stores, let loads):
       try ioctl(descriptor(fd), request, size, stores, loads)
     case .memfd(let register, let length):
@@ -152,49 +158,101 @@ public final class RecordedReplay {
     _ fd: Int32, _ request: UInt32, _ size: Int, _ stores: [RecordedProgram.Store],
     _ loads: [RecordedProgram.Load]
   ) throws(Errno) {
-    var before = [UInt8](repeating: 0, count: RecordedProgram.longestStruct)
-    if size >= 4 { Self.store(UInt64(size), 4, in: &before, at: 0) }
-    for store in stores { Self.store(value(store.value), store.width, in: &before, at: store.offset) }
-    try target.memory.write(before, at: buffer)
-
-    var result: Int32 = -1
-    var code: Int32 = 0
-    do throws(Errno) { result = try target.ioctl(fd, request, size > 0 ? buffer : 0) } catch {
-      code = error.code
-    }
-    var after = try target.memory.bytes(at: buffer, count: RecordedProgram.longestStruct)
-    // A result that is a descriptor is printed as 0: its number says nothing.
-    let isDescriptor = result > 0 && loads.contains { $0.offset == nil && $0.isDescriptor }
-    var text = "ioctl \(String(request, radix: 16)) rc=\(isDescriptor ? 0 : result) errno=\(code)"
-    for load in loads {
-      guard let offset = load.offset else {
-        registers[load.register] = UInt64(bitPattern: Int64(result))
-        guard load.isDescriptor else { continue }
-        if result >= 0 { descriptors.append(result) }
-        text += " fd"
-        continue
+    let length = span(size, stores, loads)
+    try withUnsafeTemporaryAllocation(byteCount: 2 * length, alignment: 8) { bytes throws(Errno) in
+      bytes.initializeMemory(as: UInt8.self, repeating: 0)
+      let before = UnsafeMutableRawBufferPointer(rebasing: bytes[..<length])
+      let after = UnsafeMutableRawBufferPointer(rebasing: bytes[length...])
+      if size >= 4 { Self.store(UInt64(size), 4, in: before, at: 0) }
+      for store in stores { Self.store(value(store.value), store.width, in: before, at: store.offset) }
+      let memory = target.memory
+      guard memory.copyOut(buffer, from: UnsafeRawBufferPointer(before)) == before.count else {
+        throw .EFAULT("the replay's own memory is gone", buffer)
       }
-      var loaded = Self.load(load.width, from: after, at: offset)
-      let kind = Self.kind(request, after, offset)
-      if result < 0 { loaded = lastGood[kind] } else { lastGood[kind] = loaded }
-      registers[load.register] = loaded
-      guard load.isDescriptor else { continue }
-      if result >= 0 { descriptors.append(Int32(truncatingIfNeeded: loaded)) }
-      text += " fd"
-      Self.store(0, load.width, in: &after, at: offset)
-      Self.store(0, load.width, in: &before, at: offset)
+      var result: Int32 = -1
+      var code: Int32 = 0
+      do throws(Errno) { result = try target.ioctl(fd, request, size > 0 ? buffer : 0) } catch {
+        code = error.code
+      }
+      guard memory.copyIn(buffer, into: after) == after.count else {
+        throw .EFAULT("the replay's own memory is gone", buffer)
+      }
+      // A result that is a descriptor is printed as 0: its number says nothing.
+      let isDescriptor = result > 0 && loads.contains { $0.offset == nil && $0.isDescriptor }
+      beginAnswer()
+      line.add("ioctl ")
+      line.addHexadecimal(UInt64(request))
+      line.add(" rc=")
+      line.addDecimal(isDescriptor ? 0 : Int(result))
+      line.add(" errno=")
+      line.addDecimal(Int(code))
+      for load in loads { take(load, request, result, before, after) }
+      for offset in stride(from: 0, to: size, by: 4) {
+        let (old, new) = (Self.load(4, from: before, at: offset), Self.load(4, from: after, at: offset))
+        guard old != new else { continue }
+        line.add(" +")
+        line.addDecimal(offset)
+        line.add("=")
+        line.addHexadecimal(new)
+      }
+      endAnswer()
     }
-    for offset in stride(from: 0, to: size, by: 4) {
-      let (old, new) = (Self.load(4, from: before, at: offset), Self.load(4, from: after, at: offset))
-      if old != new { text += " +\(offset)=\(String(new, radix: 16))" }
-    }
-    answer(text)
   }
 
-  private func answer(_ text: String) { lines.append("\(lines.count) \(text)") }
+  /// As much of the buffer as a call may read or write, and what the call before it left there: all else is 0.
+  private func span(_ size: Int, _ stores: [RecordedProgram.Store], _ loads: [RecordedProgram.Load]) -> Int {
+    var end = max(size, Self.anyStruct)
+    for store in stores { end = max(end, store.offset + store.width) }
+    for load in loads { end = max(end, (load.offset ?? 0) + load.width) }
+    end = min(end, RecordedProgram.longestStruct)
+    defer { used = end }
+    return max(end, used)
+  }
+
+  /// Loads a register from what a call returned, and makes a descriptor in the struct invisible.
+  private func take(
+    _ load: RecordedProgram.Load, _ request: UInt32, _ result: Int32,
+    _ before: UnsafeMutableRawBufferPointer, _ after: UnsafeMutableRawBufferPointer
+  ) {
+    guard let offset = load.offset else {
+      registers[load.register] = UInt64(bitPattern: Int64(result))
+      guard load.isDescriptor else { return }
+      if result >= 0 { descriptors.append(result) }
+      line.add(" fd")
+      return
+    }
+    var loaded = Self.load(load.width, from: after, at: offset)
+    let kind = Self.kind(request, after, offset)
+    if result < 0 {
+      loaded = lastGood[kind]
+    } else {
+      if lastGood[kind] == 0 { kinds.append(kind) }
+      lastGood[kind] = loaded
+    }
+    registers[load.register] = loaded
+    guard load.isDescriptor else { return }
+    if result >= 0 { descriptors.append(Int32(truncatingIfNeeded: loaded)) }
+    line.add(" fd")
+    Self.store(0, load.width, in: after, at: offset)
+    Self.store(0, load.width, in: before, at: offset)
+  }
+
+  private func answer(_ text: String) {
+    beginAnswer()
+    line.add(text)
+    endAnswer()
+  }
+
+  private func beginAnswer() {
+    line.clear()
+    line.addDecimal(lines.count)
+    line.add(" ")
+  }
+
+  private func endAnswer() { lines.append(line.text) }
 
   /// Calls of one kind: the command, for the selftest command its op, and the offset of the output.
-  private static func kind(_ request: UInt32, _ bytes: [UInt8], _ offset: Int) -> Int {
+  private static func kind(_ request: UInt32, _ bytes: UnsafeMutableRawBufferPointer, _ offset: Int) -> Int {
     let op = request == 0x3BA0 ? Int(bytes[4]) * 67 : 0
     return ((Int(request & 0x3F) << 6) ^ op ^ offset) % 4096
   }
@@ -203,13 +261,19 @@ public final class RecordedReplay {
     (0..<width).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
   }
 
-  private static func store(_ value: UInt64, _ width: Int, in bytes: inout [UInt8], at offset: Int) {
+  private static func store(
+    _ value: UInt64, _ width: Int, in bytes: UnsafeMutableRawBufferPointer, at offset: Int
+  ) {
     for index in 0..<width where offset + index < bytes.count {
       bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
     }
   }
 
-  private static func load(_ width: Int, from bytes: [UInt8], at offset: Int) -> UInt64 {
+  private static func load(_ width: Int, from bytes: UnsafeMutableRawBufferPointer, at offset: Int) -> UInt64
+  {
+    if width == 4, offset >= 0, offset + 4 <= bytes.count {
+      return UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+    }
     var value: UInt64 = 0
     for index in 0..<width where offset + index < bytes.count {
       value |= UInt64(bytes[offset + index]) << UInt64(8 * index)

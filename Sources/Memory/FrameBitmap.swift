@@ -89,6 +89,15 @@ struct FrameBitmap: ~Copyable {
     }
   }
 
+  /// Makes all frames below `end` free, where none above is in use.
+  func clear(below end: Int) {
+    var end = end
+    for level in levels {
+      end = (end + 63) >> 6
+      for word in level.start..<level.start + end { storage[word] = 0 }
+    }
+  }
+
   func remove(_ frame: Int) {
     var index = frame
     for level in levels {

@@ -33,36 +33,21 @@ struct PageEntry: BitwiseCopyable, Equatable {
 /// Not locked; leaves are memory of the tree and valid until `removeAll` covers them whole.
 struct PageTree: ~Copyable {
   typealias Leaf = UnsafeMutablePointer<PageEntry>
-  private typealias Node = UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
   static let pageLimit: UInt64 = 1 << 36
   static let leafSize = 512
 
-  private let root: Node
-
-  init() { root = Self.makeNode() }
+  private let root = PageTreeNode()
 
   deinit {
-    for a in 0..<512 {
-      guard let second = root[a] else { continue }
-      for b in 0..<512 {
-        guard let third = Self.node(second)[b] else { continue }
-        for c in 0..<512 { Self.node(third)[c]?.deallocate() }
+    root.forEachChild { second in
+      PageTreeNode(second).forEachChild { third in
+        PageTreeNode(third).forEachChild { $0.deallocate() }
         third.deallocate()
       }
       second.deallocate()
     }
-    root.deallocate()
-  }
-
-  private static func makeNode() -> Node {
-    let node = Node.allocate(capacity: 512)
-    node.initialize(repeating: nil, count: 512)
-    return node
-  }
-
-  private static func node(_ raw: UnsafeMutableRawPointer) -> Node {
-    raw.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+    root.address.deallocate()
   }
 
   /// The entry of a page; empty when there is none.
@@ -77,8 +62,8 @@ struct PageTree: ~Copyable {
   func leaf(of page: UInt64) -> Leaf? {
     guard page < Self.pageLimit,
       let second = root[Int(page >> 27)],
-      let third = Self.node(second)[Int((page >> 18) & 511)],
-      let leaf = Self.node(third)[Int((page >> 9) & 511)]
+      let third = PageTreeNode(second)[Int((page >> 18) & 511)],
+      let leaf = PageTreeNode(third)[Int((page >> 9) & 511)]
     else { return nil }
     return leaf.assumingMemoryBound(to: PageEntry.self)
   }
@@ -88,21 +73,14 @@ struct PageTree: ~Copyable {
   /// - Precondition: `page` is below `pageLimit`.
   func makeLeaf(of page: UInt64) -> Leaf {
     precondition(page < Self.pageLimit)
-    let second = Self.child(root, Int(page >> 27))
-    let third = Self.child(second, Int((page >> 18) & 511))
-    let slot = third + Int((page >> 9) & 511)
-    if let leaf = slot.pointee { return leaf.assumingMemoryBound(to: PageEntry.self) }
+    let second = root.child(Int(page >> 27))
+    let third = second.child(Int((page >> 18) & 511))
+    let slot = Int((page >> 9) & 511)
+    if let leaf = third[slot] { return leaf.assumingMemoryBound(to: PageEntry.self) }
     let leaf = Leaf.allocate(capacity: Self.leafSize)
     leaf.initialize(repeating: PageEntry(), count: Self.leafSize)
-    slot.pointee = UnsafeMutableRawPointer(leaf)
+    third.set(slot, UnsafeMutableRawPointer(leaf))
     return leaf
-  }
-
-  private static func child(_ node: Node, _ index: Int) -> Node {
-    if let child = node[index] { return Self.node(child) }
-    let child = makeNode()
-    node[index] = UnsafeMutableRawPointer(child)
-    return child
   }
 
   func set(_ page: UInt64, _ entry: PageEntry) { makeLeaf(of: page)[Int(page & 511)] = entry }
@@ -115,20 +93,27 @@ struct PageTree: ~Copyable {
     var page = first
     let last = min(last, Self.pageLimit - 1)
     while page <= last {
-      guard let second = root[Int(page >> 27)] else {
-        page = ((page >> 27) + 1) << 27
+      guard let a = root.slot(from: Int(page >> 27)), let second = root[a] else { return }
+      if a > Int(page >> 27) { page = UInt64(a) << 27 }
+      guard let b = PageTreeNode(second).slot(from: Int((page >> 18) & 511)),
+        let third = PageTreeNode(second)[b]
+      else {
+        page = (UInt64(a) + 1) << 27
         continue
       }
-      guard let third = Self.node(second)[Int((page >> 18) & 511)] else {
+      if b > Int((page >> 18) & 511) { page = UInt64(a) << 27 | UInt64(b) << 18 }
+      guard let c = PageTreeNode(third).slot(from: Int((page >> 9) & 511)),
+        let leaf = PageTreeNode(third)[c]
+      else {
         page = ((page >> 18) + 1) << 18
         continue
       }
-      let leafFirst = page & ~511
-      if let leaf = Self.node(third)[Int((page >> 9) & 511)] {
-        try body(
-          leafFirst, leaf.assumingMemoryBound(to: PageEntry.self),
-          Int(page - leafFirst)...Int(min(last - leafFirst, 511)))
-      }
+      let leafFirst = (page >> 18) << 18 | UInt64(c) << 9
+      page = max(page, leafFirst)
+      guard page <= last else { return }
+      try body(
+        leafFirst, leaf.assumingMemoryBound(to: PageEntry.self),
+        Int(page - leafFirst)...Int(min(last - leafFirst, 511)))
       page = leafFirst + 512
     }
   }
@@ -136,20 +121,99 @@ struct PageTree: ~Copyable {
   /// Empties pages `first...last`; `body` gets each entry that there was. Leaves inside are given back.
   func removeAll(_ first: UInt64, _ last: UInt64, _ body: (PageEntry) -> Void) {
     forEachLeaf(first, last) { start, leaf, indexes in
-      for index in indexes where leaf[index].isPresent {
-        body(leaf[index])
-        leaf[index] = PageEntry()
+      var index = indexes.lowerBound
+      while index <= indexes.upperBound {
+        if index & 15 == 0, index + 15 <= indexes.upperBound, Self.isEmptyRow(leaf + index) {
+          index += 16
+          continue
+        }
+        if leaf[index].isPresent {
+          body(leaf[index])
+          leaf[index] = PageEntry()
+        }
+        index += 1
       }
       if indexes.count == Self.leafSize { freeLeaf(of: start) }
     }
   }
 
+  /// Whether 16 entries in a row are empty, as most of most leaves are.
+  @inline(__always)
+  private static func isEmptyRow(_ entries: Leaf) -> Bool {
+    UnsafeRawPointer(entries).loadUnaligned(as: SIMD16<UInt32>.self) == SIMD16<UInt32>.zero
+  }
+
   private func freeLeaf(of page: UInt64) {
-    guard let second = root[Int(page >> 27)], let third = Self.node(second)[Int((page >> 18) & 511)] else {
+    guard let second = root[Int(page >> 27)], let third = PageTreeNode(second)[Int((page >> 18) & 511)] else {
       return
     }
-    let slot = Self.node(third) + Int((page >> 9) & 511)
-    slot.pointee?.deallocate()
-    slot.pointee = nil
+    let node = PageTreeNode(third)
+    let slot = Int((page >> 9) & 511)
+    node[slot]?.deallocate()
+    node.set(slot, nil)
+  }
+}
+
+/// A node of a `PageTree`: 512 slots, and behind them a bit for each that is not empty, so that a sparse node is
+/// gone through in a few steps.
+private struct PageTreeNode {
+  let address: UnsafeMutableRawPointer
+
+  private static let slots = 512
+  private static let bytes = slots * 8 + slots / 8
+
+  init(_ address: UnsafeMutableRawPointer) { self.address = address }
+
+  /// An empty one.
+  init() {
+    address = .allocate(byteCount: Self.bytes, alignment: 8)
+    address.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bytes)
+  }
+
+  /// What is in a slot.
+  @inline(__always)
+  subscript(slot: Int) -> UnsafeMutableRawPointer? {
+    address.load(fromByteOffset: slot * 8, as: UnsafeMutableRawPointer?.self)
+  }
+
+  func set(_ slot: Int, _ child: UnsafeMutableRawPointer?) {
+    address.storeBytes(of: child, toByteOffset: slot * 8, as: UnsafeMutableRawPointer?.self)
+    let bit = UInt64(1) << UInt64(slot & 63)
+    let word = occupied(slot >> 6)
+    address.storeBytes(
+      of: child == nil ? word & ~bit : word | bit, toByteOffset: Self.slots * 8 + (slot >> 6) * 8,
+      as: UInt64.self)
+  }
+
+  /// The node in a slot, made where it is missing.
+  func child(_ slot: Int) -> PageTreeNode {
+    if let child = self[slot] { return PageTreeNode(child) }
+    let child = PageTreeNode()
+    set(slot, child.address)
+    return child
+  }
+
+  private func occupied(_ word: Int) -> UInt64 {
+    address.load(fromByteOffset: Self.slots * 8 + word * 8, as: UInt64.self)
+  }
+
+  /// The first slot from `start` on that is not empty.
+  func slot(from start: Int) -> Int? {
+    var word = start >> 6
+    var bits = occupied(word) & UInt64.max << UInt64(start & 63)
+    while bits == 0 {
+      word += 1
+      guard word < Self.slots / 64 else { return nil }
+      bits = occupied(word)
+    }
+    return word << 6 | bits.trailingZeroBitCount
+  }
+
+  func forEachChild(_ body: (UnsafeMutableRawPointer) -> Void) {
+    var start = 0
+    while start < Self.slots, let slot = slot(from: start) {
+      if let child = self[slot] { body(child) }
+      start = slot + 1
+    }
   }
 }

@@ -91,6 +91,8 @@ extension PhysicalMemory {
 
   /// The same for hardware that marks an entry of a table as accessed or dirty.
   private func noteMark(_ frame: Int) {
-    if words[frame].load(ordering: .relaxed) == 0 { flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed) }
+    guard words[frame].load(ordering: .relaxed) == 0 else { return }
+    flags[frame].bitwiseOr(Flag.stale, ordering: .relaxed)
+    highestStray.max(frame, ordering: .relaxed)
   }
 }

@@ -29,8 +29,7 @@ public final class PhysicalMemory: @unchecked Sendable {
   /// Distance between consecutive single frames: 1 hands out neighbours, more scatters them.
   public let stride: Int
 
-  private let reservation: UnsafeMutableRawPointer?
-  private let reservationSize: Int
+  private let reservation: MemoryReservation?
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
   @usableFromInline let flags: UnsafeMutablePointer<Atomic<UInt8>>
@@ -48,6 +47,8 @@ public final class PhysicalMemory: @unchecked Sendable {
   private var allocated = 0
   private var nextFrame: Int
   private var highestFrame = 0
+  /// The highest frame that was written to while it was free.
+  let highestStray = Atomic<Int>(0)
   /// Frames may have been written while they were free, without a flag that says so; see `noteWrite`.
   let distrustsFreeFrames = Atomic<Bool>(false)
   /// Pins that were to be given back and were not there, and the first few frames of them.
@@ -79,27 +80,17 @@ public final class PhysicalMemory: @unchecked Sendable {
     self.firstFrame = max(1, firstFrame)
     nextFrame = max(1, firstFrame)
     var frames = Int(min(size, 1 << 40) >> Page.shift)
-    var mapped: UnsafeMutableRawPointer?
-    var total = 0
+    var reservation: MemoryReservation?
     self.backing = backing
-    let file = backing ?? -1
     while frames > 0 {
-      total = Self.reservationSize(frames)
-      let kind = file >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS
-      let isLongEnough = file < 0 || ftruncate(file, total) == 0
-      let result = mmap(nil, total, PROT_READ | PROT_WRITE, kind | Int32(MAP_NORESERVE), file, 0)
-      if isLongEnough, result != MAP_FAILED {
-        mapped = result
-        break
-      }
-      if result != MAP_FAILED { munmap(result, total) }
+      reservation = MemoryReservation.make(Self.reservationSize(frames), backing: backing)
+      if reservation != nil { break }
       frames /= 2
     }
-    reservation = mapped
-    reservationSize = total
+    self.reservation = reservation
     frameCount = frames
     // Without a single frame no address below is ever looked at.
-    base = mapped ?? UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+    base = reservation?.base ?? UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
     let counts = base + (frames << Int(Page.shift))
     words = counts.bindMemory(to: Atomic<UInt64>.self, capacity: frames)
     let bytes = counts + frames * 8
@@ -115,8 +106,33 @@ public final class PhysicalMemory: @unchecked Sendable {
   }
 
   deinit {
-    if let reservation { munmap(reservation, reservationSize) } else { base.deallocate() }
+    if let reservation {
+      if backing == nil && wipe() { reservation.recycle() } else { reservation.release() }
+    } else {
+      base.deallocate()
+    }
     if let backing { close(backing) }
+  }
+
+  /// Frames up to which it is cheaper to zero what was used than to give it back: 16 MiB.
+  private static let wipedFrames = 4096
+
+  /// Makes everything zero again: frames, counts, flags, the bitmap. False if too much was used, or nobody knows what.
+  private func wipe() -> Bool {
+    let end = max(highestFrame, highestStray.load(ordering: .relaxed)) + 1
+    guard end <= Self.wipedFrames, end <= frameCount, !distrustsFreeFrames.load(ordering: .relaxed) else {
+      return false
+    }
+    for frame in 0..<end {
+      // A frame in use has a count, one that was in use or written to while it was free has a flag.
+      let count = words[frame].load(ordering: .relaxed)
+      guard count != 0 || flags[frame].load(ordering: .relaxed) != 0 else { continue }
+      memset(pointer(to: frame), 0, Int(Page.size))
+      words[frame].store(0, ordering: .relaxed)
+      flags[frame].store(0, ordering: .relaxed)
+    }
+    used.clear(below: end)
+    return true
   }
 
   // MARK: Allocation

@@ -55,12 +55,15 @@ public final class Selftest: SelftestCommand {
     Selftest.dmabufRevoke,
   ]
 
+  /// The first release with each op; the table is in the order of their numbers.
+  private static let since: [KernelVersion] = CommandTable.selftestOps.map { $0.since }
+
   /// - Throws: EOPNOTSUPP for an op that this kernel does not have, and what the op throws.
   public func run(_ command: borrowing Command) throws(Errno) -> Int32 {
     let number = command[Layout.Selftest.op]
-    guard number >= 1, number <= Self.ops.count,
-      let row = CommandTable.selftestOps.first(where: { $0.number == number }), row.exists(in: version)
-    else { throw .EOPNOTSUPP("this kernel has no such test op", UInt64(number)) }
+    guard number >= 1, number <= Self.ops.count, Self.since[Int(number) - 1] <= version else {
+      throw .EOPNOTSUPP("this kernel has no such test op", UInt64(number))
+    }
     return try Self.ops[Int(number) - 1](self)(command)
   }
 }

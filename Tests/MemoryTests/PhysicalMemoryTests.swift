@@ -267,6 +267,35 @@ internal import UAPI
     memory.expectEmpty()
   }
 
+  /// Memory that another machine used before is as empty as memory that nobody did.
+  @Test func aMemoryLeavesNothingToTheNext() throws {
+    // A size that no other test has, so that the second is sure to get what the first leaves.
+    let size: UInt64 = 37 << 20
+    func bytes(_ memory: PhysicalMemory) -> Int {
+      var sum = 0
+      for frame in 0..<UInt64(memory.frameCount) {
+        for offset in [UInt64(0), 8, 4088] {
+          if memory.load64(at: PhysAddr(frame << 12 + offset)) != 0 { sum += 1 }
+        }
+      }
+      return sum
+    }
+    for round in 0..<5 {
+      let memory = PhysicalMemory(size: size, stride: 1 + round % 2)
+      #expect(bytes(memory) == 0)
+      #expect(memory.allocatedFrames == 0 && memory.pinTotals == (0, 0))
+      let frames = try (0..<200).map { _ in try memory.allocateFrame() }
+      #expect(frames[0].raw == 1)
+      for frame in frames { #expect(memory.store64(.max, at: frame.address)) }
+      // One is given back, one is pinned and never given back, one was never anybody's.
+      memory.release(frames[7])
+      memory.pin(frames[9])
+      #expect(memory.store64(.max, at: PhysAddr((round == 2 ? 9001 : 1000) << 12 + 8)))
+      if round == 3 { memory.noteWrite(try memory.allocateTable(frames: 1).address) }
+      #expect(memory.checkInvariants().isEmpty)
+    }
+  }
+
   @Test func theCheckerSeesAWrongCount() throws {
     let memory = smallMemory()
     let frame = try memory.allocateFrame()

@@ -32,13 +32,12 @@ struct AnswerLine {
   }
 
   private mutating func add(_ number: UInt, base: UInt) {
-    let start = bytes.count
-    var rest = number
-    repeat {
-      bytes.append(Self.digit(rest % base))
-      rest /= base
-    } while rest > 0
-    bytes[start...].reverse()
+    var unit: UInt = 1
+    while number / unit >= base { unit *= base }
+    while unit > 0 {
+      bytes.append(Self.digit(number / unit % base))
+      unit /= base
+    }
   }
 
   private static func digit(_ value: UInt) -> UInt8 {

@@ -30,7 +30,7 @@ public final class Kernel: @unchecked Sendable {
   ) {
     self.personality = personality
     self.selftest = selftest
-    commands = Dispatcher.table(for: personality.version, selftest: selftest)
+    commands = Dispatcher.table(for: personality, hasSelftest: selftest != nil)
     self.memory = memory
     self.failures = failures
     self.allowUnsafeInterrupts = allowUnsafeInterrupts

@@ -192,6 +192,9 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(name: "SeamsTests", dependencies: ["Seams", "Bench"], swiftSettings: strict),
+    .testTarget(
+      name: "ScheduleTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
+      swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "PageTablesTests", dependencies: ["PageTables", "Corpora", "Memory", "Seams", "UAPI"],

@@ -40,7 +40,8 @@ let package = Package(
     .target(name: "Lockstep", dependencies: ["UAPI"], swiftSettings: hot),
 
     // Below the waist: the model.
-    .target(name: "Seams", dependencies: ["UAPI"], swiftSettings: hot),
+    .target(name: "CSeams"),
+    .target(name: "Seams", dependencies: ["UAPI", "Bench", "CSeams"], swiftSettings: hot),
     .target(name: "Memory", dependencies: ["UAPI", "Seams"], swiftSettings: hot),
     .target(name: "HardwareSpecs", swiftSettings: hot),
     .target(
@@ -189,6 +190,10 @@ let package = Package(
         "Machine", "Drivers", "PageTables", "IOMMU", "IOMMUFD", "Bench", "Memory", "Seams", "UAPI",
         "HardwareTestSupport",
       ],
+      swiftSettings: strict),
+    .testTarget(name: "SeamsTests", dependencies: ["Seams", "Bench"], swiftSettings: strict),
+    .testTarget(
+      name: "ScheduleTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
       swiftSettings: strict),
     .testTarget(name: "MemoryTests", dependencies: ["Memory", "Seams", "UAPI"], swiftSettings: strict),
     .testTarget(

@@ -43,6 +43,21 @@ public protocol Bench: HardwareBench {
   /// Sets RLIMIT_MEMLOCK of the current process, in bytes.
   func setMemlockLimit(_ bytes: UInt64)
 
+  // MARK: Threads
+
+  /// The same machine and process for another thread of whoever makes the requests.
+  func sibling() -> (target: any IoctlTarget, bench: any Bench)
+  /// Decides who runs, for threads that make their requests through siblings.
+  func makeScheduler() -> any ThreadScheduler
+  /// Where a scheduler can give the turn to another thread.
+  var schedulePoints: [SchedulePointInfo] { get }
+  /// Makes the threads of schedulers that are made from now on run as if the model did not take a lock.
+  ///
+  /// - Throws: EINVAL for a lock that is not among `forgettableLocks`.
+  func forgetLock(_ name: String, _ on: Bool) throws(Errno)
+  /// Locks without which the model goes wrong and goes on.
+  var forgettableLocks: [String] { get }
+
   // MARK: Failing on purpose
 
   /// Makes the n-th failure point from now fail, once; n counts from 1.

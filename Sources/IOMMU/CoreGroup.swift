@@ -25,7 +25,7 @@ public final class CoreGroup: @unchecked Sendable {
   /// Unique among the groups of the machine; the lowest that was free.
   public let id: Int
   /// `group->mutex`: held over every call of a driver.
-  let lock = Lock("iommu group")
+  let lock = Lock(.coreGroup)
 
   struct Member {
     let device: Device

@@ -112,7 +112,7 @@ public struct NumberAllocator: Sendable {
 
 /// Numbers of the groups of one machine, whatever driver their devices have.
 public final class GroupNumbers: @unchecked Sendable {
-  private let lock = Lock("group numbers")
+  private let lock = Lock(.groupNumbers)
   private var numbers = NumberAllocator()
 
   public init() {}

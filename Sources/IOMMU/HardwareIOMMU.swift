@@ -51,7 +51,7 @@ open class HardwareIOMMU: IOMMUInstance, @unchecked Sendable {
   /// Mistakes that the driver makes on this IOMMU; see `DriverBug`.
   public let bugs = DriverBugs()
 
-  private let recordLock = Lock("IOMMU fault records")
+  private let recordLock = Lock(.faultRecords)
   private var records: [FaultRecord] = []
   private var complaintList: [String] = []
   private static let kept = 1024

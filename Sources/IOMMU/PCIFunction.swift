@@ -49,7 +49,7 @@ public final class PCIFunction: @unchecked Sendable {
   public let requesterID: UInt16
   public let capabilities: Capabilities
 
-  private let lock = Lock("PCI function")
+  private let lock = Lock(.function)
   private var controlRegisters = Control()
   private var onControl: ((Control) -> Void)?
 

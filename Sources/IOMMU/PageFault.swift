@@ -79,7 +79,7 @@ public final class FaultGroup: @unchecked Sendable {
 
 /// What a device that takes part in page requests has outstanding: `struct iommu_fault_param`.
 final class DeviceFaults: @unchecked Sendable {
-  private let lock = Lock("device faults")
+  private let lock = Lock(.deviceFaults)
   private var isEnabled = false
   /// Requests of groups whose last one has not come.
   private var partial: [PageRequest] = []

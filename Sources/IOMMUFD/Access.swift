@@ -22,7 +22,7 @@ public final class Access: Object, @unchecked Sendable {
   public let isInternal: Bool
   private let unmap: Unmap?
 
-  private let lock = Lock("access ioas_lock")
+  private let lock = Lock(.access)
   private var ioas: IOAS?
   private var ioasForUnpin: IOAS?
 

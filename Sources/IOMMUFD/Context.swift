@@ -13,7 +13,7 @@ public final class Context: @unchecked Sendable {
   /// RLIMIT_MODE. Changes only while there is no object.
   public internal(set) var accounting: Accounting
   /// Creation of IOASes against IOAS_CHANGE_PROCESS. `ioas_creation_lock`.
-  let ioasCreation = ReaderWriterLock("ioas creation")
+  let ioasCreation = ReaderWriterLock(.ioasCreation)
   /// What the device side keeps per context: groups, mmap windows, MSI pages.
   public let devices: DeviceState
 

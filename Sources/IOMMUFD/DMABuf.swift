@@ -14,7 +14,7 @@ public final class DMABuf: OpenFile, @unchecked Sendable {
   public let pageCount: UInt64
   private let memory: PhysicalMemory
   /// The reservation lock: outside the lock of a pages object.
-  private let lock = Lock("dma_resv")
+  private let lock = Lock(.dmabuf)
   private var isRevoked = false
   private var users: [WeakPages] = []
 

@@ -7,7 +7,7 @@ internal import Seams
 final class DeviceGroup: @unchecked Sendable {
   let core: CoreGroup
   /// Guards everything below but `devices`. `igroup->lock`.
-  let lock = Lock("iommufd group")
+  let lock = Lock(.group)
   /// Bound devices; guarded by the lock of `DeviceState`.
   var devices = 1
   /// What is attached, by PASID; 0 is the RID. An attachment that no device has left does not exist.

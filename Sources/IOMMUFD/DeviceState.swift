@@ -7,12 +7,12 @@ internal import UAPI
 
 /// What one open file keeps for its devices: groups, windows for mmap, and interrupt doorbells.
 public final class DeviceState: @unchecked Sendable {
-  private let lock = Lock("iommufd devices")
+  private let lock = Lock(.devices)
   private var groups: [ObjectIdentifier: DeviceGroup] = [:]
   private var windows: [Window] = []
   private var msiPages: [MSIPage] = []
   /// Guards `msiPages` and what HWPTs and groups remember of them. `sw_msi_lock`.
-  let msiLock = Lock("sw msi")
+  let msiLock = Lock(.softwareMSI)
 
   init() {}
 

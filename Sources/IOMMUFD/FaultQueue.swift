@@ -15,8 +15,8 @@ public import UAPI
 /// Source: `drivers/iommu/iommufd/eventq.c`; reference devices-hwpt-viommu.md section 4.
 public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   /// `fault->mutex`: readers, writers and automatic answers, one at a time. Outside `deliverLock`.
-  private let lock = Lock("fault")
-  private let deliverLock = Lock("fault deliver")
+  private let lock = Lock(.fault)
+  private let deliverLock = Lock(.faultQueue)
   /// Arrived and not read, in order. Guarded by `deliverLock`.
   private var deliver: [FaultGroup] = []
   /// Read and not answered; the index is the cookie. Guarded by `lock`.

@@ -19,7 +19,7 @@ public final class HWQueue: Object, HardwareQueueCore, @unchecked Sendable {
   private var access: Access?
   /// The pinned pages, set while `access` is.
   private var pinned: (iova: UInt64, length: UInt64) = (0, 0)
-  private let lock = Lock("hw queue")
+  private let lock = Lock(.hardwareQueue)
   /// Queues that must outlive this one. Guarded by `lock`.
   private var dependencies: [HWQueue] = []
 

@@ -7,7 +7,7 @@ internal import Seams
 public final class IOAS: Object, @unchecked Sendable {
   public let pagetable: IOPageTable
   /// Guards `hwpts`, and is held while an automatic page table is looked for. `ioas->mutex`.
-  let hwptLock = Lock("ioas")
+  let hwptLock = Lock(.ioas)
   /// The HWPTs on this IOAS, in the order of their creation. Guarded by `hwptLock`.
   public internal(set) var hwpts: [PagingHWPT] = []
 

@@ -37,6 +37,7 @@ extension IOPageTable {
         }
       }
     }
+    NamedPoint.areaFilled.pass()
     areasLock.withExclusive { for area in taken { area.isPublished = true } }
     return iova
   }

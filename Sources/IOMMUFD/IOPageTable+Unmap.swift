@@ -30,6 +30,7 @@ extension IOPageTable {
           }
           area.isPublished = false
           areasLock.unlockExclusive()
+          NamedPoint.areaHidden.pass()
           area.pages.unfill(area, domains)
           areasLock.lockExclusive()
           areas.remove(area)

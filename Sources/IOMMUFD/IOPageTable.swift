@@ -23,8 +23,8 @@ public final class IOPageTable: @unchecked Sendable {
   }
 
   let kernel: Kernel
-  let domainsLock = ReaderWriterLock("domains_rwsem")
-  let areasLock = ReaderWriterLock("iova_rwsem")
+  let domainsLock = ReaderWriterLock(.domains)
+  let areasLock = ReaderWriterLock(.areas)
 
   // Guarded by `areasLock`; the compiler's exclusivity checks on top would cost as much as the work.
   @exclusivity(unchecked) var areas = AreaMap()

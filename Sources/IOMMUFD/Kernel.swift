@@ -17,7 +17,7 @@ public final class Kernel: @unchecked Sendable {
   /// The module parameter `allow_unsafe_interrupts`.
   public let allowUnsafeInterrupts: Bool
 
-  private let lock = Lock("iommufd module")
+  private let lock = Lock(.module)
   private var contexts: [Context] = []
 
   /// Bytes of scratch memory that a fill may use; the selftest lowers it so that batching shows.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Glibc
 internal import Seams
 public import UAPI
 
@@ -15,7 +14,7 @@ public final class ObjectTable: @unchecked Sendable {
     case object(Object)
   }
 
-  private let lock = Lock("object table")
+  private let lock = Lock(.objects)
   private let failures: FailurePoints
   /// Index is the ID; slot 0 is never used.
   @exclusivity(unchecked) private var slots: [Slot] = [.tombstone]
@@ -94,6 +93,7 @@ public final class ObjectTable: @unchecked Sendable {
     }
     object.beginCall()
     lock.unlock()
+    NamedPoint.objectFound.pass()
     return object
   }
 
@@ -173,7 +173,7 @@ public final class ObjectTable: @unchecked Sendable {
     lock.withLock { slots[Int(object.id)] = .reserved }
     object.dropWaiter()
     if object.waiters > 0 { object.preDestroy() }
-    while object.waiters > 0 { sched_yield() }
+    NamedPoint.objectWait.wait { object.waiters == 0 }
     return lock.withLock {
       // The table's share and the driver's.
       guard object.users == 2 else {

@@ -184,6 +184,7 @@ private struct Filler {
         let want = Int(min(UInt64(buffer.count), last - index + 1))
         let piece = UnsafeMutableBufferPointer(rebasing: buffer[..<want])
         let got = try pages.pinFromSource(index, into: piece)
+        NamedPoint.pagesPinned.pass()
         for position in 0..<got {
           do throws(Errno) { try push(piece[position]) } catch {
             // What is pinned and was not taken over goes back at once.

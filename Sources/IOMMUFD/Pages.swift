@@ -47,7 +47,7 @@ final class Pages: @unchecked Sendable {
   /// The highest frame that there is.
   let highestFrame: UInt64
 
-  let lock = Lock("iopt_pages")
+  let lock = Lock(.pages)
   @exclusivity(unchecked) var domainUses = OverlapSet<Area>()
   @exclusivity(unchecked) var accessUses = OverlapSet<AccessUse>()
   /// Frames of the indexes in `accessUses`, `pinned_pfns`.

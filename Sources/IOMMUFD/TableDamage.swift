@@ -28,7 +28,7 @@ public final class TableDamage: @unchecked Sendable {
   /// Findings of one kind that are kept as text; the others are counted.
   private static let shown = 8
 
-  private let lock = Lock("table damage")
+  private let lock = Lock(.tableDamage)
   // Guarded by `lock`.
   private var texts: [String] = []
   private var count: UInt64 = 0

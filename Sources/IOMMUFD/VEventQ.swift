@@ -21,7 +21,7 @@ public final class VEventQ: Object, @unchecked Sendable {
     var payload: [UInt8]?
   }
 
-  private let lock = Lock("veventq")
+  private let lock = Lock(.eventQueue)
   // Guarded by `lock`.
   private var events: [Event] = []
   private var count: UInt32 = 0

@@ -17,12 +17,12 @@ public final class VIOMMU: Object, VIOMMUCore, @unchecked Sendable {
   /// The driver's half; nil until the driver has made it.
   public private(set) var driver: (any VIOMMUDriver)?
 
-  private let lock = Lock("viommu vdevs")
+  private let lock = Lock(.virtualDevices)
   /// By virtual ID; nil for one whose driver is still being asked. Guarded by `lock`.
   private var devices: [UInt64: VDevice?] = [:]
 
   /// Guards `eventQueues`. `veventqs_rwsem`.
-  let eventQueuesLock = ReaderWriterLock("veventqs_rwsem")
+  let eventQueuesLock = ReaderWriterLock(.eventQueues)
   var eventQueues: [VEventQ] = []
 
   /// Live mappings of the vIOMMU's windows.

@@ -11,7 +11,7 @@ internal import UAPI
 
 /// What programs have set up to fail.
 final class FaultInjection: @unchecked Sendable {
-  private let lock = Lock("fault injection")
+  private let lock = Lock(.frontEnd)
   private var counts: [Int32: UInt64] = [:]
   private var directory: String?
 
@@ -111,7 +111,7 @@ final class FaultInjection: @unchecked Sendable {
 final class FailNthFile: OpenFile, @unchecked Sendable {
   private let injection: FaultInjection
   private let thread: Int32
-  private let lock = Lock("fail-nth")
+  private let lock = Lock(.frontEnd)
   private var position: Int64 = 0
 
   init(_ injection: FaultInjection, thread: Int32) {

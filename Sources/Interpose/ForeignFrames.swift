@@ -41,7 +41,7 @@ final class ForeignFrames: ForeignBytes, @unchecked Sendable {
 
   let physical: PhysicalMemory
   private let journal: any MemoryJournal
-  private let lock = Lock("foreign frames")
+  private let lock = Lock(.frontEnd)
   private var frames: [Key: FrameNumber] = [:]
   private var pages: [FrameNumber: Entry] = [:]
   /// First frames of large pages, by the page they begin with. They are held whole while a part is pinned.

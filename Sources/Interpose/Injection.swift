@@ -19,7 +19,7 @@ struct Injection {
   let instruction: UInt64
 
   /// Everybody who traces holds it, and whoever waits for any child: a stopped thread is a child, too.
-  static let tracing = Lock("tracing")
+  static let tracing = Lock(.frontEnd)
 
   /// How the last thread ended that did so while it was traced. Whoever traces learns of it first, and only if the
   /// tracer is not the parent, too, does the parent learn of it as well. Guarded by `tracing`.

@@ -11,7 +11,7 @@ internal import Synchronization
 /// The kernel hears of every unmap; the supervisor looks, before it serves another call, whether somebody still
 /// maps the window. There is hardly ever one.
 final class MappedWindows: @unchecked Sendable {
-  private let lock = Lock("mapped windows")
+  private let lock = Lock(.frontEnd)
   private var windows: [Mapping] = []
 
   private struct Mapping {

@@ -74,7 +74,7 @@ final class RealProcess: Sendable {
 
 /// The processes that have made a request.
 final class RealProcesses: @unchecked Sendable {
-  private let lock = Lock("processes")
+  private let lock = Lock(.frontEnd)
   private var processes: [Int32: RealProcess] = [:]
   private var users: [UInt32: UserAccount] = [:]
   private let frames: ForeignFrames

@@ -5,7 +5,7 @@ internal import Seams
 /// run one by one, so what comes in belongs to the one that runs.
 final class RequestJournal: MemoryJournal, @unchecked Sendable {
   let isOn: Bool
-  private let lock = Lock("journal")
+  private let lock = Lock(.frontEnd)
   private var events: [MemoryEvent] = []
 
   /// More than this of one request is not kept, in bytes.

@@ -75,7 +75,7 @@ final class SharedObject: @unchecked Sendable {
 
 /// The memories of the processes that have made a request.
 final class KnownMemories: @unchecked Sendable {
-  private let lock = Lock("known memories")
+  private let lock = Lock(.frontEnd)
   private var memories: [Weak] = []
 
   private struct Weak { weak var memory: RealMemory? }
@@ -92,7 +92,7 @@ final class KnownMemories: @unchecked Sendable {
 
 /// The shared objects that the model knows: one for each identity, so that whoever maps it gets the same.
 final class SharedObjects: @unchecked Sendable {
-  private let lock = Lock("shared objects")
+  private let lock = Lock(.frontEnd)
   private var objects: [FileIdentity: Weak] = [:]
   let memories = KnownMemories()
 

@@ -32,14 +32,14 @@ final class Sockets: @unchecked Sendable {
     }
   }
 
-  private let lock = Lock("sockets")
+  private let lock = Lock(.frontEnd)
   private var byInode: [UInt64: Entry] = [:]
   private var byDescriptor: [Int32: Entry] = [:]
   private var events: [UInt64: Entry] = [:]
   private let epoll: Descriptor
   private var made: UInt64 = 0
   /// Taken before `lock`: one thread at a time makes files poll as they are.
-  private let signalling = Lock("socket signals")
+  private let signalling = Lock(.frontEnd)
 
   init() { epoll = Descriptor(iofd_epoll()) }
 

@@ -47,7 +47,7 @@ public final class Supervisor: @unchecked Sendable {
   let processes: RealProcesses
   let windows = MappedWindows()
   /// Requests share it; one that has to run alone has it to itself.
-  let gate = ReaderWriterLock("requests")
+  let gate = ReaderWriterLock(.frontEnd)
   let journal: RequestJournal
   private let complaints: @Sendable (String) -> Void
 

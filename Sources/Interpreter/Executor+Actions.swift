@@ -310,6 +310,13 @@ extension Executor {
     case .kinds: output(try kindsText(try theBench().iommuKinds))
     case .bugs:
       for (name, summary) in try theBench().driverBugs { output("\(name): \(summary)\n") }
+    case .points:
+      let points = try theBench().schedulePoints
+      let width = points.map { $0.name.utf8.count }.max() ?? 0
+      for point in points {
+        let space = String(repeating: " ", count: width - point.name.utf8.count)
+        output("\(point.name)\(space)  \(point.summary)\n")
+      }
     case .names:
       for (index, slot) in program.slots.enumerated() {
         if case .unset = slots[index] { continue }

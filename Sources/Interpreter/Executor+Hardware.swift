@@ -111,6 +111,10 @@ extension Executor {
       let word = try text(name)
       try requireKnown(word, "bug", bench.driverBugs.map(\.name))
       try tried { () throws(Errno) in try bench.setBug(number, word, on) }
+    case .omitLock(let name, let on):
+      let word = try text(name)
+      try requireKnown(word, "lock that can be forgotten", bench.forgettableLocks)
+      try tried { () throws(Errno) in try bench.forgetLock(word, on) }
     case .table(let format, let memory, let place, let entries):
       try makeTable(format, memory, place, entries, bench)
     default: break

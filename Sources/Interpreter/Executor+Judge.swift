@@ -223,6 +223,13 @@ extension Executor {
       return
     }
     guard let code = expect.subject else {
+      guard isQuiescent else {
+        return settle(false, node) {
+          Diagnostic(
+            .wrongState, in: node.place.source, at: node.place.span,
+            "invariants hold between statements, and a thread is inside one")
+        }
+      }
       let violations = bench?.violations() ?? []
       settle(violations.isEmpty, node) { brokenInvariants(violations, node.place) }
       return
@@ -238,7 +245,7 @@ extension Executor {
     }
   }
 
-  func checkInvariants(_ command: CommandNode, _ node: Node) {
+  func checkInvariants(behind node: Node) {
     guard let bench else { return }
     let violations = bench.violations()
     if !violations.isEmpty { fail(brokenInvariants(violations, node.place)) }

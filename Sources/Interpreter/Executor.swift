@@ -87,6 +87,8 @@ final class Executor {
   var plugged = 0
   /// Stale translations that have been told of.
   var knownStale: Set<String> = []
+  /// Threads, and the way to here.
+  var stage = ScheduleStage()
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
@@ -136,7 +138,13 @@ final class Executor {
 
   // MARK: Statements
 
-  func run(_ nodes: [Node]) {
+  /// A whole file or test.
+  func runFrame(_ nodes: [Node]) {
+    stage.scene = nodes
+    run(nodes, isFrame: true)
+  }
+
+  func run(_ nodes: [Node], isFrame: Bool = false) {
     var deferred: [[Node]] = []
     for node in nodes {
       if halted != nil { break }
@@ -145,7 +153,9 @@ final class Executor {
         continue
       }
       execute(node)
+      if let afterStatement = stage.afterStatement { afterStatement(node) }
     }
+    if isFrame { finishThreads() }
     while let body = deferred.popLast() {
       // Clean-up runs whatever happened, unless it is time that has run out.
       let reason = halted
@@ -166,7 +176,7 @@ final class Executor {
     }
     guard !report.isOver, mayGoOn(node) else { return }
     switch node.kind {
-    case .command(let command): execute(command, node)
+    case .command(let command): besideThreads { execute(command, node) }
     case .bind(let slot, let code):
       do throws(Stop) {
         slots[slot] = try value(code)
@@ -174,12 +184,16 @@ final class Executor {
         slots[slot] = .unset
         stop(error, node)
       }
-    case .expect(let expect): execute(expect, node)
+    case .expect(let expect): besideThreads { execute(expect, node) }
     case .section(let name): report.beginSection(name)
     case .loop(let loop): execute(loop, node)
     case .block(let body): run(body)
     case .include(let include): execute(include, node)
     case .test(let test): execute(test, node)
+    case .thread(let thread): stage.declared.insert(ObjectIdentifier(thread))
+    case .run(let run): execute(run, node)
+    case .explore(let explore): execute(explore, node)
+    case .parallel(let threads): execute(parallel: threads, node)
     case .deferred: break
     }
   }
@@ -187,6 +201,13 @@ final class Executor {
   /// Counts the statement against the limits.
   private func mayGoOn(_ node: Node) -> Bool {
     steps &+= 1
+    stage.position &+= 1
+    if stage.position == stage.stopPosition {
+      stage.stopPosition = -1
+      stage.atStop?(self)
+      halted = .until
+      return false
+    }
     if let cancellation, cancellation.isCancelled, !isCleaningUp {
       halted = .cancelled
       return false
@@ -249,7 +270,7 @@ final class Executor {
       let (slot, index) = command.bindings[index]
       slots[slot] = errno == 0 ? result(index, command) : .unset
     }
-    if checks { checkInvariants(command, node) }
+    if checks, isQuiescent { checkInvariants(behind: node) }
   }
 
   private func accepts(_ accepted: [Demand.Accepted]) -> Bool {
@@ -342,11 +363,12 @@ final class Executor {
 
   /// A test on a machine of its own.
   private func execute(_ test: TestNode, _ node: Node) {
-    guard options.filter?(test.name, test.labels) ?? true else { return }
+    // What is rehearsed is further on in the file, which has a machine of its own.
+    guard stage.atStop == nil, options.filter?(test.name, test.labels) ?? true else { return }
     let begin = Clock.now()
-    let saved = (rig, target, bench, context, arena, arenas, report, frames)
+    let saved = (rig, target, bench, context, arena, arenas, report, frames, stage)
     defer {
-      (rig, target, bench, context, arena, arenas, report, frames) = saved
+      (rig, target, bench, context, arena, arenas, report, frames, stage) = saved
       comparing = target as? any ComparingTarget
     }
     report = CaseReport(name: test.name)
@@ -363,7 +385,8 @@ final class Executor {
         context = nil
         arena = Arena()
         arenas = [:]
-        run(test.body)
+        stage = ScheduleStage()
+        runFrame(test.body)
         finish(node.place)
       } catch {
         problem(.noMachine, node.place, "cannot make a machine: \(error)")
@@ -385,7 +408,7 @@ final class Executor {
 
   /// What must hold when a case is over.
   func finish(_ place: Place) {
-    guard checks, let bench, halted == nil else { return }
+    guard checks, isQuiescent, let bench, halted == nil else { return }
     for violation in bench.violations() {
       fail(
         Diagnostic(

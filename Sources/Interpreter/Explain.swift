@@ -2,11 +2,11 @@
 public import Language
 internal import UAPI
 
-/// The pages of `iofd explain`: a diagnostic's code, an errno, a request, a verb, a function.
+/// The pages of `iofd explain`: a diagnostic's code, an errno, a request, a verb, a function, a statement.
 public enum Explain {
   /// All codes this module and the language know.
   public static let codes = DiagnosticRegistry(
-    DiagnosticCode.language, DiagnosticCode.resolver, DiagnosticCode.execution)
+    DiagnosticCode.language, DiagnosticCode.resolver, DiagnosticCode.execution, DiagnosticCode.schedules)
 
   static let errnoNames: [String] = (1...133).map { Errno(code: $0).name }.filter { $0.hasPrefix("E") }
 
@@ -18,6 +18,7 @@ public enum Explain {
     if let errno = Errno(name: first.uppercased()), words.count == 1 { return page(errno) }
     if let (verb, count) = VerbTable.find(words), count == words.count { return page(verb) }
     if words.count == 1 {
+      if let statement = StatementPage.all.first(where: { $0.word == first }) { return statement.text }
       if let row = CommandTable.row(named: first) { return page(row) }
       if let op = SelftestOp.named(first) { return page(op) }
       if let number = requestNumber(first), let row = CommandTable.row(request: number) { return page(row) }
@@ -34,6 +35,7 @@ public enum Explain {
       VerbTable.all.map { $0.name } + CommandTable.all.map { $0.name }
       + CommandTable.selftestOps.map { $0.name }
       + errnoNames + codes.codes.map { $0.code } + Function.allCases.map { $0.rawValue }
+      + StatementPage.all.map { $0.word }
     return Suggest.help(for: topic, in: known)
   }
 

@@ -24,6 +24,7 @@ enum HardwareAction {
   case cut(Code, iova: Code)
   case grow(Code, range: Code)
   case setBug(Code, name: Code, on: Bool)
+  case omitLock(name: Code, on: Bool)
   case table(format: Code, memory: Code, guestAddress: Code, entries: [TableEntryCode])
 }
 

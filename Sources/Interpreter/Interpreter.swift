@@ -49,7 +49,7 @@ public enum Interpreter {
     if let reason = program.skipReason { return over(.skipped(reason), [], diagnostics) }
 
     let executor = Executor(program: program, rig: rig, options: options, makeRig: makeRig)
-    executor.run(program.body)
+    executor.runFrame(program.body)
     executor.finish(Place(source: source, span: source.lineSpan(source.lineCount)))
     var cases = executor.results
     let own = executor.report.result(

@@ -210,5 +210,5 @@ enum Action {
 }
 
 enum ShowSubject {
-  case object, context, machine, names, kinds, bugs
+  case object, context, machine, names, kinds, bugs, points
 }

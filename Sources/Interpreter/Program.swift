@@ -16,6 +16,10 @@ final class Node {
     case include(IncludeNode)
     case deferred([Node])
     case test(TestNode)
+    case thread(ThreadNode)
+    case run(RunNode)
+    case explore(ExploreNode)
+    case parallel([ThreadNode])
   }
   let kind: Kind
   let place: Place

@@ -59,6 +59,10 @@ extension Resolver {
       return nil
     case .parameter(let parameter): return resolve(parameter).map { node($0) }
     case .deferred(let block): return node(.deferred(resolve(block)))
+    case .thread(let thread): return node(.thread(resolve(thread)))
+    case .run(let run): return resolve(run, place(statement.span)).map { node(.run($0)) }
+    case .explore(let explore): return resolve(explore, place(statement.span)).map { node(.explore($0)) }
+    case .parallel(let block): return node(.parallel(resolve(parallel: block)))
     case .require, .expectedFailure: return nil
     }
   }

@@ -10,11 +10,19 @@ extension Resolver {
       report(
         .expectationOnCall, place(span), "a procedure answers nothing; its commands say what they expect")
     }
-    if let mark = statement.mark {
+    return resolveDemand(
+      statement.mark, statement.expectation, results: results, expectsSuccess: expectsSuccess)
+  }
+
+  /// - Parameter expectsSuccess: what holds where nothing is said.
+  func resolveDemand(
+    _ mark: Mark?, _ expectation: Expectation?, results: [ResultSpec], expectsSuccess: Bool
+  ) -> Demand {
+    if let mark {
       let outcome: Demand.Outcome = mark.kind == .mustFail ? .failSomehow : .anything
       return Demand(outcome: outcome, checks: [], text: mark.kind == .mustFail ? "any errno" : "anything")
     }
-    guard let expectation = statement.expectation else {
+    guard let expectation else {
       return Demand(outcome: expectsSuccess ? .succeed : .anything, checks: [], text: "ok")
     }
     var outcome = Demand.Outcome.succeed

@@ -31,6 +31,7 @@ final class Resolver {
     let number: Int
     var names: [String: Binding] = [:]
     var procedures: [String: Procedure] = [:]
+    var threads: [String: ThreadNode] = [:]
   }
 
   let environment: Environment
@@ -58,6 +59,9 @@ final class Resolver {
   var dependsOnRun = false
   private var unusedCandidates: [(slot: Int, name: String, place: Place)] = []
   var exports: [Symbol] = []
+  /// Threads around the statement that is being resolved, and what is bound in each of them.
+  var threadDepth = 0
+  var bindingRecords: [Set<Int>] = []
 
   init(
     program: Program, environment: Environment, loader: any ScriptLoader, defines: [String: String],
@@ -135,6 +139,7 @@ final class Resolver {
         binding.kind = binding.kind == kind ? kind : index == scopes.count - 1 ? kind : nil
         binding.isConstant = binding.isConstant && isConstant
         scopes[index].names[symbol.text] = binding
+        record(binding.slot)
         return binding.slot
       }
       if scopes[index].frame != nil { break }
@@ -150,7 +155,12 @@ final class Resolver {
     scopes[scopes.count - 1].names[symbol.text] = Binding(
       slot: slot, kind: kind, isConstant: isConstant, place: here)
     unusedCandidates.append((slot, symbol.text, here))
+    record(slot)
     return slot
+  }
+
+  private func record(_ slot: Int) {
+    for index in bindingRecords.indices { bindingRecords[index].insert(slot) }
   }
 
   func use(_ slot: Int) { used.insert(slot) }

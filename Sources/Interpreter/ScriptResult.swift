@@ -146,6 +146,19 @@ struct CaseReport {
     if notes.count < Self.diagnosticLimit { notes.append(text) }
   }
 
+  /// Takes over what was collected elsewhere for the same case.
+  mutating func add(_ other: CaseReport) {
+    passed += other.passed
+    failed += other.failed
+    skipped += other.skipped
+    blocked += other.blocked
+    expectedFailures += other.expectedFailures
+    for diagnostic in other.diagnostics { add(diagnostic) }
+    for text in other.notes { note(text) }
+    skipReason = skipReason ?? other.skipReason
+    isOver = isOver || other.isOver
+  }
+
   /// The verdict on what was collected.
   mutating func result(
     expectedFailure: ExpectedFailure?, seconds: Double,

@@ -72,6 +72,7 @@ public final class Session {
     executor.halted = nil
     executor.report = CaseReport(name: "")
     executor.results = []
+    executor.stage.scene += nodes
     var outcome: String?
     for node in nodes {
       executor.run([node])

@@ -301,6 +301,14 @@ extension VerbTable {
       l.body = .action(.hardware(.setBug(iommu, name: name, on: !l.has("off"))))
     },
     Verb(
+      "bug lock", .local, operands: [.value("name", .any, .required)], options: [.word("off")],
+      "Makes the model forget a lock from now on, or no longer, wherever `run` or `explore` decides who runs.",
+      examples: ["bug lock domains", "bug lock domains off"]
+    ) { l in
+      guard let name = l.code("name") else { return }
+      l.body = .action(.hardware(.omitLock(name: name, on: !l.has("off"))))
+    },
+    Verb(
       "bug kinds", .local, "Prints the mistakes that a driver can be told to make.", examples: ["bug kinds"]
     ) { l in l.body = .action(.show(nil, part: nil, what: .bugs)) },
     Verb(

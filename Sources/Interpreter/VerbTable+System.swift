@@ -103,6 +103,9 @@ extension VerbTable {
     Verb(
       "show names", .local, "Prints the names that are bound.", examples: ["show names"]
     ) { l in l.body = .action(.show(nil, part: nil, what: .names)) },
+    Verb(
+      "show points", .local, "Prints the points that a thread can be run to.", examples: ["show points"]
+    ) { l in l.body = .action(.show(nil, part: nil, what: .points)) },
   ]
 
   static let memoryVerbs: [Verb] = [

@@ -42,6 +42,14 @@ public struct Statement: Sendable {
     case require(Condition)
     /// `xfail "reason" until=2027-01-01` on a line of its own: the file or test is known to fail.
     case expectedFailure(ExpectedFailure)
+    /// `thread a { ... }`: statements that run when they are given the turn.
+    case thread(ThreadStatement)
+    /// `run a until pages.pinned`: gives a thread the turn.
+    case run(RunStatement)
+    /// `explore threads=[a, b] bound=2 { ... }`: threads in every order.
+    case explore(ExploreStatement)
+    /// `parallel { ... }`: each statement on a real thread.
+    case parallel(Block)
   }
 }
 

@@ -228,14 +228,14 @@ extension DiagnosticCode {
   static let reservedWord = DiagnosticCode(
     "P0208", "A word reserved for later",
     explanation:
-      "Threads, interleavings and injected failures will be statements of a later version. Their words "
+      "Injected failures and states to go back to will be statements of a later version. Their words "
       + "are kept free, so that scripts written today stay valid.",
     example: "sweep { ioas create }")
 
   static let unknownBlock = DiagnosticCode(
     "P0209", "A block that nobody knows",
     explanation:
-      "Blocks belong to test, for, if, def and defer. The word in front of this one is close to one of "
+      "Blocks belong to test, for, if, def, defer, thread, explore and parallel. The word in front of this one is close to one of "
       + "them.",
     example: "tset \"maps\" {⏎  ioas create⏎}")
 

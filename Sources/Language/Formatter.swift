@@ -151,7 +151,8 @@ public struct Formatter {
 
   private mutating func put(_ statement: Statement, indent: Int) {
     switch statement.kind {
-    case .test, .loop, .definition, .conditional: return putBlocks(of: statement, indent: indent)
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel:
+      return putBlocks(of: statement, indent: indent)
     case .deferred(let block) where !isShort(block): return putBlocks(of: statement, indent: indent)
     default: break
     }
@@ -242,6 +243,12 @@ public struct Formatter {
       printer.put("require ")
       printer.put(condition)
     case .expectedFailure(let failure): printer.put(failure)
+    case .run(let run):
+      printer.put(run)
+      guard let expectation = run.expectation else { return nil }
+      var clause = Printer(source: printer.source, indent: printer.indent)
+      clause.put(expectation)
+      return clause.text
     case .deferred(let block):
       printer.put("defer ")
       guard let inner = block.statements.first else { return nil }
@@ -251,7 +258,7 @@ public struct Formatter {
         printer.put("] ")
       }
       return putSimple(inner.kind, &printer)
-    case .test, .loop, .definition, .conditional: break
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel: break
     }
     return nil
   }
@@ -265,7 +272,7 @@ public struct Formatter {
       return false
     }
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .deferred: return false
+    case .test, .loop, .definition, .conditional, .deferred, .thread, .explore, .parallel: return false
     default: return true
     }
   }
@@ -300,6 +307,24 @@ public struct Formatter {
       put(definition.body, header: printer.text, from: start, indent: indent)
     case .conditional(let conditional):
       put(conditional, header: printer.text, from: start, indent: indent)
+    case .thread(let thread):
+      printer.put("thread \(thread.name.text)")
+      put(thread.body, header: printer.text, from: start, indent: indent)
+    case .explore(let explore):
+      printer.put("explore")
+      for option in explore.options {
+        printer.put(" ")
+        printer.put(option)
+      }
+      put(explore.body, header: printer.text, from: start, indent: indent)
+      if let expectation = explore.expectation {
+        var clause = Printer(source: source, indent: indent)
+        clause.put(expectation)
+        lines[lines.count - 1].expectation = clause.text
+      }
+    case .parallel(let block):
+      printer.put("parallel")
+      put(block, header: printer.text, from: start, indent: indent)
     case .deferred(let block):
       printer.put("defer")
       put(block, header: printer.text, from: start, indent: indent)
@@ -361,7 +386,7 @@ public struct Formatter {
     if block.statements.isEmpty { return header + " {}" }
     guard block.statements.count == 1, let statement = block.statements.first else { return nil }
     switch statement.kind {
-    case .test, .loop, .definition, .conditional: return nil
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel: return nil
     case .deferred(let inner) where !isShort(inner): return nil
     default: break
     }

@@ -5,6 +5,7 @@ public enum Keywords {
   /// Words that begin a statement of their own kind.
   public enum Statement: String, CaseIterable, Sendable {
     case expect, test, section, `for`, def, `if`, include, export, param, `defer`, require, xfail, iofd
+    case thread, run, explore, parallel
   }
 
   /// The keyword a packed word is.
@@ -26,10 +27,6 @@ public enum Keywords {
 
   /// Words that begin a statement in a later version of the language, and what they will do.
   public static let reserved: [(word: String, meaning: String)] = [
-    ("thread", "statements that run beside the others"),
-    ("run", "resuming a thread up to a stop point"),
-    ("explore", "trying all interleavings"),
-    ("parallel", "statements on real threads"),
     ("sweep", "failing every fallible step in turn"),
     ("fail", "failing one step"),
     ("atomic", "statements that no thread interrupts"),

@@ -148,12 +148,12 @@ extension Parser {
 
   // MARK: Blocks nobody knows
 
-  private static let blockWords = ["test", "for", "def", "if", "defer"]
+  private static let blockWords = ["test", "for", "def", "if", "defer", "thread", "explore", "parallel"]
 
   /// The word that begins this line is no keyword, but one slip away from one that takes a block, and the
   /// line opens a block.
   var isNearBlock: Bool {
-    guard next.kind == .string || next.kind == .word, token.length <= 6, lineOpensBlock else { return false }
+    guard next.kind == .string || next.kind == .word, token.length <= 9, lineOpensBlock else { return false }
     let word = Array(text(token).utf8)
     return Self.blockWords.contains { Suggest.distance(word, Array($0.utf8)) == 1 }
   }

@@ -73,6 +73,10 @@ extension Parser {
     case .defer: return .deferred(try parseDeferred())
     case .require: return .require(try parseCondition())
     case .xfail: return try parseExpectedFailure(keyword: word, in: context)
+    case .thread: return .thread(try parseThread())
+    case .run: return .run(try parseRun())
+    case .explore: return .explore(try parseExplore())
+    case .parallel: return .parallel(try parseBlock(in: .parallel, after: "'parallel'"))
     case .iofd:
       throw error(
         .misplacedStatement, word.span, "the version line is the first statement of a script",
@@ -87,9 +91,14 @@ extension Parser {
     case (.test, .file), (.param, .file), (.export, .file): return
     case (.section, .file), (.section, .test), (.def, .file), (.def, .test): return
     case (.require, .file), (.require, .test): return
+    case (.thread, .file), (.thread, .test), (.thread, .parallel): return
     case (.test, _), (.param, _), (.export, _): place = "directly in the file"
     case (.section, _), (.def, _), (.require, _): place = "directly in the file or in a test"
     case (.defer, .deferred): place = "outside other 'defer' statements"
+    case (.thread, _): place = "directly in the file, in a test or in 'parallel'"
+    case (.defer, .parallel), (.run, .parallel), (.explore, .parallel), (.parallel, .parallel),
+      (.include, .parallel):
+      place = "outside 'parallel'"
     default: return
     }
     throw error(.misplacedStatement, "'\(keyword.rawValue)' stands \(place)")

@@ -11,7 +11,7 @@
 public struct Parser {
   /// What a block of statements belongs to; some statements have their place.
   enum Context {
-    case file, test, inner, deferred
+    case file, test, inner, deferred, parallel
   }
 
   /// Thrown after a report, to leave the statement.

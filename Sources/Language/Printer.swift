@@ -397,6 +397,15 @@ public struct Printer {
     }
   }
 
+  mutating func put(_ run: RunStatement) {
+    put("run " + run.thread.text)
+    if let point = run.point { put(" until " + point.text) }
+    for option in run.options {
+      put(" ")
+      put(option)
+    }
+  }
+
   // MARK: Literals
 
   private mutating func putLiteral(_ value: Expression) {

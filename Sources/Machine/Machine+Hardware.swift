@@ -113,6 +113,23 @@ extension Machine {
     }
   }
 
+  /// Takes everything apart when nobody uses the machine any more: units, drivers and devices know each other, and
+  /// would keep each other and the memory for ever.
+  func dismantle() {
+    for endpoint in allFunctions {
+      // Without processes nobody has it open or bound; one that is all the same stays.
+      do throws(Errno) { try removeFunction(endpoint) } catch { continue }
+    }
+    let units = hardware.lock.withLock {
+      defer {
+        hardware.order = []
+        hardware.drivers = [:]
+      }
+      return hardware.order
+    }
+    for unit in units { unit.takeDown() }
+  }
+
   /// The device behind a VFIO device file.
   func vfioDevice(at path: String) -> VFIODevice? {
     guard let index = VFIODevice.index(of: path) else { return nil }
@@ -156,7 +173,7 @@ extension Machine {
 
 /// What is plugged into a machine.
 final class InstalledHardware: @unchecked Sendable {
-  let lock = Lock("hardware of the machine")
+  let lock = Lock(.hardware)
   // Guarded by `lock`.
   var drivers: [String: any PCIDriver] = [:]
   var order: [IOMMUUnit] = []

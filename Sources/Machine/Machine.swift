@@ -34,11 +34,12 @@ public final class Machine: @unchecked Sendable {
   public let kernel: Kernel
   let groupNumbers = GroupNumbers()
   let hardware = InstalledHardware()
-  private let lock = Lock("machine")
+  private let lock = Lock(.machine)
   private var processes: [Int32: Process] = [:]
   private var nextPID: Int32 = 1
   /// Processes that are not the machine's own; see `watch`.
   private var watched: [Account] = []
+  private var forgotten: Set<LockName> = []
 
   public init(_ configuration: Configuration = Configuration()) {
     memory = PhysicalMemory(
@@ -98,6 +99,13 @@ public final class Machine: @unchecked Sendable {
       }
       return process
     }
+  }
+
+  /// Locks that the threads of a scheduler do not take.
+  var forgottenLocks: Set<LockName> { lock.withLock { forgotten } }
+
+  func forget(_ name: LockName, _ on: Bool) {
+    lock.withLock { if on { forgotten.insert(name) } else { forgotten.remove(name) } }
   }
 
   /// Every living process, by number.

@@ -9,7 +9,7 @@ public import UAPI
 
 /// The bench of the model: everything about a machine that no system call tells.
 public final class ModelBench: Bench {
-  private let target: ModelTarget
+  let target: ModelTarget
   var machine: Machine { target.machine }
 
   public init(_ target: ModelTarget) { self.target = target }

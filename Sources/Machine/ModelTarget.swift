@@ -8,21 +8,43 @@ public final class ModelTarget: IoctlTarget {
   public let machine: Machine
   /// Who makes the calls; the bench can make it another one.
   public internal(set) var process: Process
+  private let role: Role
 
-  /// A target on a machine of its own, with one process.
-  public convenience init(_ configuration: Machine.Configuration = Machine.Configuration()) {
-    self.init(Machine(configuration))
+  private enum Role {
+    /// The machine is its own.
+    case owner
+    /// The machine is somebody else's.
+    case guest
+    /// It keeps the target whose thread it is.
+    case thread(of: ModelTarget)
+  }
+
+  /// A target on a machine of its own, with one process. The machine is taken apart with it.
+  public init(_ configuration: Machine.Configuration = Machine.Configuration()) {
+    machine = Machine(configuration)
+    process = machine.spawn()
+    role = .owner
   }
 
   /// A target on `machine`, as a new process.
   public init(_ machine: Machine) {
     self.machine = machine
     process = machine.spawn()
+    role = .guest
+  }
+
+  /// Another thread of the process that `target` makes its calls as.
+  init(threadOf target: ModelTarget) {
+    machine = target.machine
+    process = target.process
+    role = .thread(of: target)
   }
 
   deinit {
+    if case .thread = role { return }
     // What is open would otherwise outlive the machine's last user.
     for process in machine.allProcesses { process.exit() }
+    if case .owner = role { machine.dismantle() }
   }
 
   public var kernel: KernelVersion { machine.kernel.version }

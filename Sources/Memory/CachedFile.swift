@@ -16,7 +16,7 @@ public class CachedFile: OpenFile, @unchecked Sendable {
   /// Whether the pages are 2 MiB pages, as on hugetlbfs.
   public let huge: Bool
 
-  private let lock = Lock("page cache")
+  private let lock = Lock(.pageCache)
   private let pages = PageTree()
   private var length: UInt64
   private var position: UInt64 = 0

@@ -94,7 +94,7 @@ extension DescriptorTable {
 
 /// The descriptors of a simulated process: lowest free number first, as in Linux.
 public final class FileTable: DescriptorTable, @unchecked Sendable {
-  private let lock = Lock("file table")
+  private let lock = Lock(.fileTable)
   @exclusivity(unchecked) private var slots: [OpenFile?] = []
   /// No descriptor below this one is free.
   private var lowestFree = 0

@@ -10,7 +10,7 @@ internal import Synchronization
 /// go of its own meanwhile. Then the memory ends right there, inside the link's lock, and `cut` must not wait
 /// for the thread that it runs on.
 final class MapperLink: @unchecked Sendable {
-  private let lock = Lock("mapper link")
+  private let lock = Lock(.mapperLink)
   private unowned(unsafe) var memory: ProcessMemory?
   private let alive = Atomic<Bool>(true)
   /// The thread inside `with`, or 0.

@@ -37,7 +37,7 @@ struct MemoryReservation: @unchecked Sendable {
   /// A few that wait.
   private final class Spare: @unchecked Sendable {
     private static let limit = 8
-    private let lock = Lock("spare memory")
+    private let lock = Lock(.spareMemory)
     private var waiting: [MemoryReservation] = []
 
     func take(_ length: Int) -> MemoryReservation? {

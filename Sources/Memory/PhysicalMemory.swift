@@ -42,7 +42,7 @@ public final class PhysicalMemory: @unchecked Sendable {
 
   /// The lowest frame that is handed out.
   private let firstFrame: Int
-  private let lock = Lock("physical memory")
+  private let lock = Lock(.frames)
   private let used: FrameBitmap
   private var allocated = 0
   private var nextFrame: Int

@@ -27,7 +27,7 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
   public let physical: PhysicalMemory
   public let counters = MemoryCounters()
 
-  let lock = ReaderWriterLock("mmap")
+  let lock = ReaderWriterLock(.mmap)
   let table = PageTree()
   /// By address, not overlapping.
   var areas: [VirtualArea] = []

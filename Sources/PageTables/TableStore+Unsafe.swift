@@ -27,11 +27,11 @@ public class TableStore: @unchecked Sendable {
   /// Address of the root | its level: one word, so that a thread without a lock sees both of one moment.
   final let top: Atomic<UInt64>
   /// Held while the root is replaced. `get_top_lock` of the kernel.
-  final let topLock = Lock("page table root")
+  final let topLock = Lock(.tableRoot)
   /// Told of a new root, with `topLock` held, before any other thread uses it: `change_top`.
   private final let onNewRoot: (@Sendable (TableRoot) -> Void)?
 
-  private final let ownership = Lock("page table frames")
+  private final let ownership = Lock(.tableFrames)
   /// First frame of a table to its number of frames. Guarded by `ownership`.
   private final var owned: [UInt32: Int] = [:]
   private final var frames = 0

@@ -1,35 +1,70 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import CSeams
 internal import Glibc
 internal import Synchronization
 
-// Every lock and every wait of the model goes through the two types of this file, so that a scheduler
-// that wants to decide who runs next has one place to take over. They are the kernel's two kinds: a mutex
-// and a reader-writer semaphore. Uncontended, each operation is one atomic read-modify-write; contended,
-// the thread sleeps on a condition variable. They are values without copies, so that a lock lies inside the
-// object that it guards and costs no allocation.
+// Every lock of the model is of one of the two types of this file, so that a scheduler that wants to decide
+// who runs next has one place to take over. They are the kernel's two kinds: a mutex and a reader-writer
+// semaphore. Uncontended, each operation is one atomic read-modify-write, and a load that asks whether a
+// scheduler decides; contended, the thread sleeps on a condition variable. They are values without copies, so
+// that a lock lies inside the object that it guards and costs no allocation.
 
 /// A mutual-exclusion lock, `struct mutex`. Not recursive.
 public struct Lock: ~Copyable, Sendable {
   /// 0 free, 1 held, 2 held and somebody sleeps.
   private let state = Atomic<UInt32>(0)
   private let sleepers = Sleepers()
-  public let name: StaticString
+  public let name: LockName
 
-  public init(_ name: StaticString) { self.name = name }
+  public init(_ name: LockName) { self.name = name }
 
   public func lock() {
+    if iofd_scheduled() != nil { return lockScheduled() }
+    takeForReal()
+  }
+
+  public func unlock() {
+    if iofd_scheduled() != nil { return unlockScheduled() }
+    releaseForReal()
+  }
+
+  @inline(__always)
+  private func takeForReal() {
     if state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
     lockSlowly()
   }
 
-  public func unlock() {
+  @inline(__always)
+  private func releaseForReal() {
     if state.exchange(0, ordering: .releasing) == 2 { sleepers.wakeAll() }
   }
 
   @inline(never)
+  private func lockScheduled() {
+    guard let thread = Scheduler.Thread.current else { return }
+    guard thread.scheduler.willTake(place(of: self), name, .alone, thread) else { return }
+    takeForReal()
+    thread.scheduler.hasTaken(name, .alone, thread)
+  }
+
+  @inline(never)
+  private func unlockScheduled() {
+    guard let thread = Scheduler.Thread.current else { return }
+    guard thread.scheduler.willRelease(place(of: self), name, thread) else { return }
+    releaseForReal()
+    thread.scheduler.hasReleased(name, thread)
+  }
+
+  @inline(never)
   private func lockSlowly() {
-    for _ in 0..<100 {
-      if state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged { return }
+    for _ in 0..<spinLimit {
+      // A look does not take the line away from whoever holds the lock.
+      if state.load(ordering: .relaxed) == 0,
+        state.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged
+      {
+        return
+      }
+      iofd_relax()
     }
     while state.exchange(2, ordering: .acquiring) != 0 {
       sleepers.sleep(while: { state.load(ordering: .relaxed) == 2 })
@@ -58,11 +93,32 @@ public struct ReaderWriterLock: ~Copyable, Sendable {
   /// Number of readers in the low bits, and the three flags.
   private let state = Atomic<UInt32>(0)
   private let sleepers = Sleepers()
-  public let name: StaticString
+  public let name: LockName
 
-  public init(_ name: StaticString) { self.name = name }
+  public init(_ name: LockName) { self.name = name }
 
   public func lockShared() {
+    if iofd_scheduled() != nil { return lockScheduled(.shared) }
+    takeShared()
+  }
+
+  public func unlockShared() {
+    if iofd_scheduled() != nil { return unlockScheduled(.shared) }
+    releaseShared()
+  }
+
+  public func lockExclusive() {
+    if iofd_scheduled() != nil { return lockScheduled(.alone) }
+    takeExclusive()
+  }
+
+  public func unlockExclusive() {
+    if iofd_scheduled() != nil { return unlockScheduled(.alone) }
+    releaseExclusive()
+  }
+
+  @inline(__always)
+  private func takeShared() {
     let now = state.load(ordering: .relaxed)
     if now & ~Self.readers == 0,
       state.compareExchange(expected: now, desired: now + 1, ordering: .acquiring).exchanged
@@ -72,25 +128,41 @@ public struct ReaderWriterLock: ~Copyable, Sendable {
     wait(blockedBy: Self.writer | Self.writerWaits, announce: 0) { $0 + 1 }
   }
 
-  public func unlockShared() {
+  @inline(__always)
+  private func releaseShared() {
     let (_, now) = state.subtract(1, ordering: .releasing)
     if now & Self.readers == 0, now & Self.sleeping != 0 { wake() }
   }
 
-  public func lockExclusive() {
+  @inline(__always)
+  private func takeExclusive() {
     if state.compareExchange(expected: 0, desired: Self.writer, ordering: .acquiring).exchanged { return }
     wait(blockedBy: Self.writer | Self.readers, announce: Self.writerWaits) {
       ($0 | Self.writer) & ~Self.writerWaits
     }
   }
 
-  public func unlockExclusive() {
+  @inline(__always)
+  private func releaseExclusive() {
     let (_, now) = state.bitwiseAnd(~Self.writer, ordering: .releasing)
     if now & Self.sleeping != 0 { wake() }
   }
 
-  /// Whether somebody holds the lock to change; for assertions.
-  public var isHeldExclusive: Bool { state.load(ordering: .relaxed) & Self.writer != 0 }
+  @inline(never)
+  private func lockScheduled(_ mode: Scheduler.Mode) {
+    guard let thread = Scheduler.Thread.current else { return }
+    guard thread.scheduler.willTake(place(of: self), name, mode, thread) else { return }
+    if mode == .shared { takeShared() } else { takeExclusive() }
+    thread.scheduler.hasTaken(name, mode, thread)
+  }
+
+  @inline(never)
+  private func unlockScheduled(_ mode: Scheduler.Mode) {
+    guard let thread = Scheduler.Thread.current else { return }
+    guard thread.scheduler.willRelease(place(of: self), name, thread) else { return }
+    if mode == .shared { releaseShared() } else { releaseExclusive() }
+    thread.scheduler.hasReleased(name, thread)
+  }
 
   private func wake() {
     state.bitwiseAnd(~Self.sleeping, ordering: .relaxed)
@@ -106,8 +178,9 @@ public struct ReaderWriterLock: ~Copyable, Sendable {
         if state.compareExchange(expected: now, desired: take(now), ordering: .acquiring).exchanged { return }
         continue
       }
-      if spins < 100 {
+      if spins < spinLimit {
         spins += 1
+        iofd_relax()
         continue
       }
       let marked = now | Self.sleeping | announce
@@ -138,6 +211,15 @@ public struct ReaderWriterLock: ~Copyable, Sendable {
     defer { unlockExclusive() }
     return try body()
   }
+}
+
+/// How often a thread looks before it sleeps: a few microseconds, as long as what is done under a lock mostly takes;
+/// to sleep and be woken costs more.
+private let spinLimit = 200
+
+/// Where a lock lies: what tells it from others. It never moves, since it lies in an object.
+private func place<Lock: ~Copyable>(of lock: borrowing Lock) -> UInt {
+  withUnsafePointer(to: lock) { UInt(bitPattern: $0) }
 }
 
 /// Threads that wait for a lock, on one process-wide condition variable: contention is rare, and a lock per

@@ -15,7 +15,7 @@ final class AccessFile: OpenFile, @unchecked Sendable {
 
   let needsPin: Bool
   private let contextFile: ContextFile
-  private let lock = Lock("selftest access")
+  private let lock = Lock(.selftestAccess)
   // Guarded by `lock`.
   private var items: [Item] = []
   private var nextID: UInt32 = 0

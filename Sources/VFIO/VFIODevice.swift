@@ -28,7 +28,7 @@ public final class VFIODevice: @unchecked Sendable {
   let kernel: Kernel
 
   /// Guards what follows, held over everything that changes it: `dev_set->lock`.
-  let lock = Lock("vfio device")
+  let lock = Lock(.vfioDevice)
   /// The device as iommufd knows it, while it is bound. `iommufd_device`.
   var bound: DeviceObject?
   /// The RID is attached by a request without a PASID. `iommufd_attached`.
@@ -38,7 +38,7 @@ public final class VFIODevice: @unchecked Sendable {
   /// The reset when it was bound succeeded. `reset_works`.
   var resetWorks = false
 
-  private let registration = Lock("vfio registration")
+  private let registration = Lock(.vfioRegistration)
   private var files = 0
   private var isRegistered = true
 

@@ -34,7 +34,7 @@ import UAPI
 }
 
 @Suite struct DiagnosticTests {
-  static let codes = DiagnosticCode.resolver + DiagnosticCode.execution
+  static let codes = DiagnosticCode.resolver + DiagnosticCode.execution + DiagnosticCode.schedules
 
   @Test func codesAreUniqueAndInOrder() {
     let all = Explain.codes.codes.map { $0.code }

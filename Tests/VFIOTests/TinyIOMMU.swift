@@ -29,7 +29,7 @@ final class NoHardware: IOMMUHardware {
 final class TinyDriver: PCIDriver, FlaggedAllocation, @unchecked Sendable {
   let capabilities: DeviceCapabilities
   private(set) lazy var blocked = TinyDomain(self, "blocked")
-  private let lock = Lock("tiny driver")
+  private let lock = Lock(.frontEnd)
   private var lines: [String] = []
   private var made = 0
   /// What the next attach to a domain of this name gets.

@@ -18,7 +18,7 @@ public final class AMDViDevice: PCIDevice, @unchecked Sendable {
   static let queueDepth: UInt32 = 32
 
   /// `dte_lock`.
-  let entryLock = Lock("AMD-Vi device table entry")
+  let entryLock = Lock(.amdDeviceEntry)
 
   // Guarded by the group's lock.
   /// The domain of requests without PASID; nil while blocked.
@@ -37,7 +37,7 @@ public final class AMDViDevice: PCIDevice, @unchecked Sendable {
     set { ats.store(newValue, ordering: .releasing) }
   }
 
-  private let guestLock = Lock("AMD-Vi GCR3")
+  private let guestLock = Lock(.amdGCR3)
   // Guarded by `guestLock`.
   private var guestTables: AMDViGCR3Table?
 

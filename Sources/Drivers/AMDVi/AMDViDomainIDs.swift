@@ -6,7 +6,7 @@ internal import Seams
 /// is given back must not be in any cache. Source: `pdom_id_alloc`.
 final class AMDViDomainIDs: @unchecked Sendable {
   private static let last = 0xFFFF
-  private let lock = Lock("AMD-Vi domain IDs")
+  private let lock = Lock(.amdDomainIDs)
   // Guarded by `lock`.
   private var numbers = NumberAllocator(first: 1)
   private var count = 0

@@ -16,7 +16,7 @@ public class AMDViDriver: PCIDriver, FlaggedAllocation, PageResponding, VIOMMUPr
   let failures: FailurePoints
   let domainIDs: AMDViDomainIDs
 
-  private let lock = Lock("AMD-Vi driver")
+  private let lock = Lock(.amdDriver)
   /// What all IOMMUs have in common, and how the first was booted.
   private struct Common {
     var features: UInt64 = .max

@@ -14,7 +14,7 @@ final class AMDViGCR3Table: @unchecked Sendable {
   let levels: Int
   let root: PhysAddr
   private let unit: AMDViIOMMU
-  private let lock = Lock("AMD-Vi GCR3 table")
+  private let lock = Lock(.amdGCR3Table)
   // Guarded by `lock`.
   private var frames: [FrameNumber]
 

@@ -11,7 +11,7 @@ public import UAPI
 
 /// Interrupt tables by DevID, and how many of their entries are taken.
 final class AMDViInterruptTables: @unchecked Sendable {
-  private let lock = Lock("AMD-Vi interrupt tables")
+  private let lock = Lock(.amdInterrupts)
   // Guarded by `lock`.
   private var tables: [UInt16: (address: PhysAddr, taken: Int)] = [:]
 

@@ -31,7 +31,7 @@ public final class AMDViIOMMU: HardwareIOMMU, @unchecked Sendable {
   var semaphore: PhysAddr { rings.semaphore }
 
   /// `iommu->lock`: the command buffer.
-  let commandLock = Lock("AMD-Vi commands")
+  let commandLock = Lock(.amdCommands)
   // Guarded by `commandLock`.
   var commandHead: UInt64 = 0
   var commandTail: UInt64 = 0
@@ -39,14 +39,14 @@ public final class AMDViIOMMU: HardwareIOMMU, @unchecked Sendable {
   /// Something was queued after the last wait. `need_sync`.
   var needsWait = false
 
-  private let deviceLock = Lock("AMD-Vi devices")
+  private let deviceLock = Lock(.amdDevices)
   // Guarded by `deviceLock`: functions by DevID.
   private var devices: [UInt16: WeakDevice] = [:]
 
   private struct WeakDevice { weak var device: AMDViDevice? }
 
   /// One reader of the logs at a time.
-  let logLock = Lock("AMD-Vi logs")
+  let logLock = Lock(.amdLogs)
 
   let interruptTables: AMDViInterruptTables
 

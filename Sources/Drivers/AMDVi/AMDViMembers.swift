@@ -8,7 +8,7 @@ internal import UAPI
 /// `struct protection_domain`.
 final class AMDViMembers: @unchecked Sendable {
   /// `domain->lock`: held while a domain is flushed, so that nobody joins or leaves meanwhile.
-  let lock = Lock("AMD-Vi domain")
+  let lock = Lock(.amdDomain)
   // Guarded by `lock`.
   private(set) var devices: [AMDViDevice] = []
   /// Functions at a PASID.

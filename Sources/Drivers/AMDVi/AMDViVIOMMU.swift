@@ -22,7 +22,7 @@ public final class AMDViVIOMMU: VIOMMUNesting, @unchecked Sendable {
 
   let unit: AMDViIOMMU
   let parent: AMDViHostDomain
-  private let lock = Lock("AMD-Vi guest domain IDs")
+  private let lock = Lock(.amdGuestDomainIDs)
   // Guarded by `lock`.
   private var mappings: [UInt16: DomainMapping] = [:]
 

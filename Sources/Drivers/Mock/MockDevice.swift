@@ -27,7 +27,7 @@ public final class MockDevice: Device, @unchecked Sendable {
   public let number: Int
   public let flags: Flags
 
-  private let lock = Lock("mock device")
+  private let lock = Lock(.mockDevice)
   // Guarded by `lock`.
   private var cache = [UInt32](repeating: MockABI.cacheDefault, count: cacheWordCount)
   private var viommu: MockVIOMMU?
@@ -42,7 +42,7 @@ public final class MockDevice: Device, @unchecked Sendable {
   var failsNext = false
 
   /// Serialises page requests against attaching, as the driver of a real device has to. `iopf_rwsem`.
-  public let faultLock = ReaderWriterLock("mock iopf_rwsem")
+  public let faultLock = ReaderWriterLock(.mockFaults)
 
   init(number: Int, flags: Flags, on instance: IOMMUInstance, in version: KernelVersion) {
     self.number = number

@@ -95,7 +95,7 @@ public final class MockNestedDomain: InvalidatableDomain, PASIDDomain, @unchecke
   public var faultHandler: (any PageFaultHandler)?
   /// Through which vIOMMU it was made.
   let viommu: MockVIOMMU?
-  private let lock = Lock("mock iotlb")
+  private let lock = Lock(.mockCache)
   private var words: [UInt32]
 
   init(_ mock: MockDriver, word: UInt32, viommu: MockVIOMMU?) {

@@ -14,7 +14,7 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
   public let personality: Personality
   let memory: PhysicalMemory
   let failures: FailurePoints
-  private let lock = Lock("mock driver")
+  private let lock = Lock(.mockDriver)
   private let groupNumbers: GroupNumbers
   // Guarded by `lock`; numbers are the lowest free ones of the whole machine.
   private var deviceNumbers = NumberAllocator()

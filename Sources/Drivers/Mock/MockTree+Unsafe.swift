@@ -34,7 +34,7 @@ class MockTree: @unchecked Sendable {
 
   let root: Table
   private let failures: FailurePoints
-  private let lock = Lock("mock tables")
+  private let lock = Lock(.mockTables)
   // Guarded by `lock`. Tables come from the host in slabs that double up to 64: one by one, the allocator
   // would put a page between each two of them.
   private var slabs: [UnsafeMutableRawPointer] = []

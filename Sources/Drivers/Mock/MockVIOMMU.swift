@@ -10,7 +10,7 @@ public final class MockVIOMMU: VIOMMUNesting, VIOMMUInvalidation, VIOMMUQueues, 
   private unowned let mock: MockDriver
   unowned let core: any VIOMMUCore
   private let parent: any PagingDomain
-  private let lock = Lock("mock viommu queues")
+  private let lock = Lock(.mockVIOMMU)
   /// Guarded by `lock`.
   private var queues = [MockQueue?](repeating: nil, count: MockABI.queueCount)
   private var window: (offset: UInt64, frames: [FrameNumber])?

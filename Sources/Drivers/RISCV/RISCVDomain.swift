@@ -20,7 +20,7 @@ public final class RISCVDomain: TableDomain, @unchecked Sendable {
     let device: ObjectIdentifier
     let iommu: RISCVInstance
   }
-  private let bondLock = Lock("RISC-V bonds")
+  private let bondLock = Lock(.riscvBonds)
   // Guarded by `bondLock`. Devices of one IOMMU are neighbours.
   private var bonds: [Bond] = []
   private var instances: [RISCVInstance] = []

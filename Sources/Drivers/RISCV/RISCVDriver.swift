@@ -15,7 +15,7 @@ public import UAPI
 public final class RISCVDriver: PCIDriver, @unchecked Sendable {
   let memory: PhysicalMemory
   let failures: FailurePoints
-  private let lock = Lock("RISC-V driver")
+  private let lock = Lock(.riscvDriver)
   // Guarded by `lock`.
   private var pscids = NumberAllocator(first: 1)
   private var blocked: RISCVBlockedDomain!

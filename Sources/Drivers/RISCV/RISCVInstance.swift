@@ -65,17 +65,17 @@ public final class RISCVInstance: HardwareIOMMU, @unchecked Sendable {
   var directoryMode: UInt64 = 0
   var directoryRoot: UInt64 = 0
 
-  let commandLock = Lock("RISC-V command queue")
+  let commandLock = Lock(.riscvCommandQueue)
   // Guarded by `commandLock`.
   var commands = RISCVQueue.commands
   var complainedOfCommands = false
   var complainedOfTime = false
 
-  let interruptLock = Lock("RISC-V interrupts")
+  let interruptLock = Lock(.riscvInterrupts)
   // Guarded by `interruptLock`.
   var faultQueue = RISCVQueue.faults
 
-  private let pageLock = Lock("RISC-V pages")
+  private let pageLock = Lock(.riscvPages)
   // Guarded by `pageLock`: first frames and numbers of frames.
   private var pages: [(frame: FrameNumber, count: Int)] = []
 

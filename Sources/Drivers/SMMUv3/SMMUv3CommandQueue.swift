@@ -38,7 +38,7 @@ final class SMMUv3CommandQueue: @unchecked Sendable {
   private let completion: Completion
   private let port: any RegisterPort
   private let complain: @Sendable (String) -> Void
-  private let lock = Lock("SMMUv3 command queue")
+  private let lock = Lock(.smmuCommandQueue)
   /// Where the next command goes, with the wrap bit; what PROD was set to last.
   private var prod: UInt32 = 0
   private var announced: UInt32 = 0

@@ -23,7 +23,7 @@ public class SMMUv3Domain: TableDomain, PASIDDomain, CoherencyEnforcingDomain, @
   let geometry: ArmGeometry
   let tracksDirty: Bool
 
-  private let holdersLock = ReaderWriterLock("SMMUv3 invalidations")
+  private let holdersLock = ReaderWriterLock(.smmuInvalidations)
   // Guarded by `holdersLock`.
   private var holders = SMMUv3Holders()
   private var isCoherent = false

@@ -22,8 +22,8 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
   let memory: PhysicalMemory
   let failures: FailurePoints
   /// Held over every attach. `arm_smmu_asid_lock`.
-  private let asidLock = Lock("SMMUv3 ASIDs")
-  private let idLock = Lock("SMMUv3 ASID numbers")
+  private let asidLock = Lock(.smmuASIDs)
+  private let idLock = Lock(.smmuASIDNumbers)
   /// Guarded by `idLock`. `arm_smmu_asid_xa`.
   private var asids = NumberAllocator(first: 1)
 

@@ -12,7 +12,7 @@ final class SMMUv3EventQueue: @unchecked Sendable {
   private let prodRegister: UInt64
   private let consRegister: UInt64
   private let port: any RegisterPort
-  private let lock = Lock("SMMUv3 event queue")
+  private let lock = Lock(.smmuEventQueue)
   private var prod: UInt32 = 0
   private var cons: UInt32 = 0
 

@@ -21,10 +21,10 @@ public final class SMMUv3Unit: HardwareIOMMU, @unchecked Sendable {
   /// The virtual command queues in front of it.
   private(set) var front: Tegra241Front?
 
-  private let streamsLock = Lock("SMMUv3 streams")
+  private let streamsLock = Lock(.smmuStreams)
   // Guarded by `streamsLock`.
   private var devices: [UInt32: SMMUv3Device] = [:]
-  private let idLock = Lock("SMMUv3 VMIDs")
+  private let idLock = Lock(.smmuVMIDs)
   /// Guarded by `idLock`; 0 is for streams without stage 2.
   private var vmids = NumberAllocator(first: 1)
 

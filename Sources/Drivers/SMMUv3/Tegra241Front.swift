@@ -19,7 +19,7 @@ final class Tegra241Front: @unchecked Sendable {
   private let interfacesLg2: UInt32
   private let streamsLg2: UInt32
 
-  private let lock = Lock("Tegra241 CMDQV")
+  private let lock = Lock(.cmdqvFront)
   // Guarded by `lock`. Interface 0 is taken.
   private var numbers = NumberAllocator(first: 1)
   private var guests: [UInt32: Tegra241VIOMMU] = [:]

@@ -18,7 +18,7 @@ final class Tegra241VIOMMU: SMMUv3VIOMMU, VIOMMUDevices, VIOMMUQueues, @unchecke
   private let front: Tegra241Front
   private var interface: UInt32 = 0
   private var window: UInt64?
-  private let lock = Lock("Tegra241 VINTF")
+  private let lock = Lock(.cmdqvInterface)
   // Guarded by `lock`.
   private var queues: [UInt32: Tegra241Queue] = [:]
   private var slots = NumberAllocator()

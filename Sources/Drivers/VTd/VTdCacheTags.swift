@@ -40,7 +40,7 @@ final class VTdCacheTags: @unchecked Sendable {
   /// The domain's translations are tagged with a PASID: a first stage, or one below a guest's.
   private let usesPASIDs: Bool
   private let failures: FailurePoints
-  private let lock = Lock("VT-d cache tags")
+  private let lock = Lock(.vtdCacheTags)
   // Guarded by `lock`.
   private var tags: [Tag] = []
   private var batch: [VTdDescriptor] = []

@@ -10,7 +10,7 @@ internal import UAPI
 /// One reader at a time: the kernel has a thread for each interrupt. Who comes while another reads makes that one look
 /// again, and does not wait.
 final class VTdReader: Sendable {
-  private let lock = Lock("VT-d interrupt")
+  private let lock = Lock(.vtdInterrupt)
   // Guarded by `lock`.
   nonisolated(unsafe) private var isReading = false
   nonisolated(unsafe) private var isWanted = false

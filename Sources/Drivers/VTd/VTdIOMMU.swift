@@ -60,22 +60,22 @@ public final class VTdIOMMU: HardwareIOMMU, @unchecked Sendable {
   let interruptTable: VTdInterruptTable?
 
   /// `iommu->register_lock`, over the global command register.
-  let registerLock = Lock("VT-d registers")
+  let registerLock = Lock(.vtdRegisters)
   /// GCMD's bits that stay: `iommu->gcmd`. Guarded by `registerLock`.
   var command: UInt32 = 0
   let translating = Atomic<Bool>(false)
 
   /// `iommu->lock`: root, context and PASID structures.
-  let structureLock = Lock("VT-d structures")
+  let structureLock = Lock(.vtdStructures)
 
-  private let idLock = Lock("VT-d domain IDs")
+  private let idLock = Lock(.vtdDomainIDs)
   /// 0 tags what is not present, 1 is pass-through's; what domains get begins with 2. Guarded by `idLock`.
   private var ids = NumberAllocator(first: 2)
 
   private let faultReader = VTdReader()
   private let pageRequestReader = VTdReader()
 
-  private let deviceLock = Lock("VT-d devices")
+  private let deviceLock = Lock(.vtdDevices)
   // Guarded by `deviceLock`.
   private var devices: [UInt16: VTdDevice] = [:]
   private var hostFunctions: [VTdDevice] = []

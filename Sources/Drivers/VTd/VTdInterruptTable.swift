@@ -22,7 +22,7 @@ final class VTdInterruptTable: @unchecked Sendable {
   private let failures: FailurePoints
   private let base: UInt64
   private let isExtended: Bool
-  private let lock = Lock("VT-d interrupt remapping")
+  private let lock = Lock(.vtdRemapping)
   // Guarded by `lock`.
   private var indexes = NumberAllocator()
   private var used: Set<UInt16> = []

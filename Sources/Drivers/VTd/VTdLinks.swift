@@ -21,11 +21,11 @@ final class VTdLinks: @unchecked Sendable {
 
   let tags: VTdCacheTags
   private let failures: FailurePoints
-  private let lock = Lock("VT-d domain")
+  private let lock = Lock(.vtdDomain)
   // Guarded by `lock`. The newest is first.
   private var deviceList: [VTdDevice] = []
   private var pasidList: [PASIDLink] = []
-  private let unitLock = Lock("VT-d domain units")
+  private let unitLock = Lock(.vtdDomainUnits)
   /// Guarded by `unitLock`.
   private var units: [UnitLink] = []
 

@@ -15,7 +15,7 @@ final class VTdPASIDTable: @unchecked Sendable {
   let directory: UInt64
   /// Pages of the directory, as a base-2 logarithm.
   private let orderLg2: Int
-  private let lock = Lock("VT-d PASID table")
+  private let lock = Lock(.vtdPASIDTable)
   /// Guarded by `lock`.
   private var tables: [UInt64: FrameNumber] = [:]
 

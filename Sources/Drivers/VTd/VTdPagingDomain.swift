@@ -157,7 +157,7 @@ public class VTdPagingDomain: TableDomain, PASIDDomain, CoherencyEnforcingDomain
 public class VTdSecondStageDomain: VTdPagingDomain, @unchecked Sendable {
   /// It was made to have nested domains above it.
   let isParent: Bool
-  private let nestedLock = Lock("VT-d nested domains")
+  private let nestedLock = Lock(.vtdNested)
   /// Guarded by `nestedLock`.
   private var nestedList: [Weak] = []
 
@@ -225,7 +225,7 @@ public class VTdSecondStageDomain: VTdPagingDomain, @unchecked Sendable {
 
 /// A second stage that was allocated with DIRTY_TRACKING.
 public final class VTdDirtyDomain: VTdSecondStageDomain, DirtyTrackingDomain, @unchecked Sendable {
-  private let trackingLock = Lock("VT-d dirty tracking")
+  private let trackingLock = Lock(.vtdTracking)
   private let tracking = Atomic<Bool>(false)
 
   override var tracksDirty: Bool { tracking.load(ordering: .relaxed) }

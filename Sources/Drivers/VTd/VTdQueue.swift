@@ -36,7 +36,7 @@ final class VTdQueue: @unchecked Sendable {
   private let base: UInt64
   private let status: UInt64
   private let slotLg2: UInt64
-  private let lock = Lock("VT-d invalidation queue")
+  private let lock = Lock(.vtdQueue)
   // Guarded by `lock`.
   private var free = 0
   /// Slots that were filled and not announced: `DriverBug.skipSync`.

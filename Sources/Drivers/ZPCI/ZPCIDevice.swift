@@ -28,7 +28,7 @@ public final class ZPCIDevice: PCIDevice, @unchecked Sendable {
     /// Recovery has given it up: `pci_channel_io_perm_failure`.
     var hasFailed = false
   }
-  private let lock = Lock("zPCI function")
+  private let lock = Lock(.zpciFunction)
   private var state: State
 
   init(_ function: PCIFunction, on host: ZPCIHost, _ data: CLPFunction, _ group: CLPGroup, handle: UInt32) {

@@ -15,7 +15,7 @@ public final class ZPCIDomain: TableDomain, @unchecked Sendable {
   /// Levels of region tables.
   private let regions: Int
 
-  private let lock = Lock("zPCI domain")
+  private let lock = Lock(.zpciDomain)
   // Guarded by `lock`.
   private var devices: [ZPCIDevice] = []
 

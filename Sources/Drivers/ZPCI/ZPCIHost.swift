@@ -30,7 +30,7 @@ public final class ZPCIHost: HardwareIOMMU, @unchecked Sendable {
   let aperture: UInt64
   private let instructions: any PCIInstructions
 
-  private let lock = Lock("zPCI functions")
+  private let lock = Lock(.zpciFunctions)
   // Guarded by `lock`, by FID.
   /// Handles of functions that the platform has announced and nobody has taken.
   private var announced: [UInt32: UInt32] = [:]

@@ -25,6 +25,8 @@ extension SMMUv3 {
 
   /// A device: nobody looks.
   struct Unobserved: Observer {
+    // An empty value has no address, and the thread sanitizer looks at the one that it is passed by.
+    private let place: UInt8 = 0
     static var live: Bool { true }
     static var consults: Bool { true }
     @inline(__always)

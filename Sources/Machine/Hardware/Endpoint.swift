@@ -27,7 +27,7 @@ public final class Endpoint: @unchecked Sendable {
   public let vfio: VFIODevice
   private let memory: PhysicalMemory
 
-  private let lock = Lock("endpoint")
+  private let lock = Lock(.endpoint)
   private var translations: [CacheKey: Translation] = [:]
   private var responseList: [Hardware.PageResponse] = []
   private var requestsSent = 0

@@ -19,11 +19,11 @@ internal import UAPI
 public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable {
   public let name: String
   public let kind: IOMMUKind
-  private let lock = Lock("IOMMU hardware")
+  private let lock = Lock(.unit)
   private let hardware: any IOMMUHardware
   private var driverHalf: HardwareIOMMU?
 
-  private let waitingLock = Lock("IOMMU fabric")
+  private let waitingLock = Lock(.fabric)
   private var interrupts: [HardwareInterrupt] = []
   private var resumed: [(tag: UInt32, retry: Bool)] = []
   private var endpoints: [UInt32: Endpoint] = [:]
@@ -77,6 +77,12 @@ public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable 
   /// Functions behind it, by source.
   public var allEndpoints: [Endpoint] {
     waitingLock.withLock { endpoints.values.sorted { $0.source < $1.source } }
+  }
+
+  /// Lets go of the driver and of what is behind the IOMMU; it is used no more.
+  func takeDown() {
+    driverHalf = nil
+    waitingLock.withLock { endpoints = [:] }
   }
 
   // MARK: HardwareFabric

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Corpora
 internal import DriverReplay
 internal import Runner
@@ -162,7 +163,7 @@ private final class Player {
   /// The target; a new one behind a divergence.
   private func machine() throws(Errno) -> (any IoctlTarget, RecordedReplay) {
     if let running { return running }
-    let target = try rigs.makeForReplay()
+    let target = try rigs.makeForReplay().target
     let made = (target, try RecordedReplay(target))
     running = made
     return made

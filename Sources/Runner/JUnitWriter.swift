@@ -53,9 +53,9 @@ struct JUnitWriter: ReportWriter {
     init(_ verdict: RunVerdict) {
       switch verdict {
       case .passed: self = .good
-      case .failed, .unexpectedPass: self = .failure
-      case .skipped, .expectedFailure, .notRun: self = .skipped
-      case .invalid, .timedOut, .outOfMemory, .interrupted: self = .error
+      case .failed, .violated, .unexpectedPass: self = .failure
+      case .skipped, .unsupported, .expectedFailure, .notRun: self = .skipped
+      case .trapped, .invalid, .timedOut, .outOfMemory, .interrupted: self = .error
       }
     }
   }

@@ -21,7 +21,7 @@ struct TAPWriter: ReportWriter {
     var line = result.verdict.isGood ? "ok" : "not ok"
     line += " \(count) - \(Self.escaped(result.title))"
     switch result.verdict {
-    case .skipped(let reason): line += " # SKIP \(Self.escaped(reason))"
+    case .skipped(let reason), .unsupported(let reason): line += " # SKIP \(Self.escaped(reason))"
     case .expectedFailure(let reason):
       // TAP's word for a failure that is known of, which is "not ok" and counts as good.
       line = "not" + " " + line + " # TODO \(Self.escaped(reason))"

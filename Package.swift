@@ -208,6 +208,9 @@ let package = Package(
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpora", "Machine", "UAPI"], swiftSettings: strict),
     .testTarget(
+      name: "ReplayTests", dependencies: ["Replay", "Runner", "Corpora", "Bench", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(
       name: "VTdTests",

@@ -23,6 +23,8 @@ final class CallWatch {
     case afterEveryCall
   }
 
+  /// There was a machine to play on.
+  var hasMachine = false
   private(set) var calls = 0
   private(set) var last = CallName.none
   private(set) var stop: Stop? { didSet { if stop != nil { onStop() } } }

@@ -60,11 +60,15 @@ extension InputPlayer {
     } else if isTest, known < answers.count {
       outcome.verdict = .unsupported("\(answers.count - known) of its \(answers.count) calls are not known")
     } else if isTest, let difference = image.differences(answers).first {
+      // `NAME: expected EINVAL, got success`
+      let parts = difference.message.split(separator: ": ", maxSplits: 1).map(String.init)
       outcome = ReplayOutcome(
-        .failed, rule: difference.message, "\(difference)",
-        details: image.differences(answers).map { "\($0)\n" }.joined())
+        .failed, call: parts.count > 1 ? parts[0] : "", rule: parts[parts.count - 1], "\(difference)",
+        details: image.differences(answers).dropFirst().map { "\($0)\n" }.joined())
+      outcome.line = difference.line
     }
     outcome.answers = answers.enumerated().map { index, answer in "\(index) \(answer)" }
+    outcome.calls = known
     outcome.unsupported = replay.unsupported
     outcome.repairs = image.repairs.count
     return outcome
@@ -128,6 +132,7 @@ extension InputPlayer {
     outcome.answers = [
       "\(played.equalLines) of \(played.comparedLines) lines equal (\(parts.joined(separator: ", ")))"
     ]
+    outcome.note = outcome.answers[0]
     for (reason, lines) in played.leftOut.sorted(by: { $0.key < $1.key }) {
       outcome.answers.append("left out \(lines): \(reason)")
     }

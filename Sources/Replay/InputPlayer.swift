@@ -69,16 +69,22 @@ public final class InputPlayer {
       case .driver(let recording): outcome = play(recording, name: input.name)
       }
     } catch {
-      // A program that takes away the memory it runs on, or a target that cannot be made.
-      let message = "it cannot be played: \(error)" + (error.reason.map { ": \($0)" } ?? "")
-      outcome = ReplayOutcome(.invalid, call: watch.last, rule: message, message)
+      let reason = "\(error)" + (error.reason.map { ": \($0)" } ?? "")
+      if watch.hasMachine {
+        // A program that takes away the memory it runs on.
+        outcome = ReplayOutcome(.invalid, call: watch.last, rule: reason, "it cannot go on: \(reason)")
+      } else {
+        // Hardware that the input's kernel has no driver for.
+        outcome = ReplayOutcome(.unsupported("there is no machine for it: \(reason)"))
+      }
     }
-    return judged(outcome, watch, program)
+    return judged(outcome, watch, program, input)
   }
 
   /// What the watch saw comes before what the front end made of it.
-  private func judged(_ outcome: ReplayOutcome, _ watch: CallWatch, _ program: ReplayProgram) -> ReplayOutcome
-  {
+  private func judged(
+    _ outcome: ReplayOutcome, _ watch: CallWatch, _ program: ReplayProgram, _ input: ReplayInput
+  ) -> ReplayOutcome {
     var result = outcome
     switch watch.stop {
     case nil: break
@@ -94,12 +100,13 @@ public final class InputPlayer {
     }
     result.calls = max(watch.calls, outcome.calls)
     result.answers = outcome.answers
+    result.note = outcome.note
     result.unsupported = outcome.unsupported
     result.repairs = outcome.repairs
     if !result.verdict.isGood {
       // The step behind which it ended; a test is played to its end whatever fails.
       let last = watch.stop == nil ? nil : result.answers.count - 1
-      result.details += program.listing(marking: last)
+      result.details += program.listing(of: input, marking: last, line: outcome.line)
     }
     return result
   }

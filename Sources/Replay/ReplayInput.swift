@@ -14,23 +14,25 @@ public struct ReplayInput: Sendable {
   /// The hash of the content: what reports know the input by.
   public let hash: SHA1.Digest
   public let format: InputFormat
+  /// The file of several programs, archive or directory that it is of.
+  public let container: String
 
+  /// - Parameter container: nil for what stands before the label's last slash.
   public init(
-    label: String, name: String, bytes: [UInt8], hash: SHA1.Digest? = nil, format: InputFormat? = nil
+    label: String, name: String, bytes: [UInt8], hash: SHA1.Digest? = nil, format: InputFormat? = nil,
+    container: String? = nil
   ) {
     self.label = label
     self.name = name
     self.bytes = bytes
     self.hash = hash ?? SHA1.of(bytes)
     self.format = format ?? InputFormat.of(bytes, name: name)
+    self.container = container ?? Self.directory(of: label)
   }
 
-  /// The file or archive that it is of: the label without its last part.
-  public var container: String {
-    guard let end = label.lastIndex(where: { $0 == "/" || $0 == "#" }), end > label.startIndex else {
-      return "."
-    }
-    return String(label[..<end])
+  static func directory(of label: String) -> String {
+    guard let slash = label.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == label.startIndex ? "/" : String(label[..<slash])
   }
 
   /// The inputs of a file: one for each program in it, in the order of the file.
@@ -42,7 +44,8 @@ public struct ReplayInput: Sendable {
     guard parts.count > 1 else { return [whole] }
     return parts.map { part in
       ReplayInput(
-        label: "\(file.label)#\(part.name)", name: name, bytes: Array(part.bytes), format: .recordedPrograms)
+        label: "\(file.label)#\(part.name)", name: name, bytes: Array(part.bytes), format: .recordedPrograms,
+        container: file.label)
     }
   }
 }

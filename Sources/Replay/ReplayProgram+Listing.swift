@@ -5,13 +5,17 @@ internal import Language
 extension ReplayProgram {
   /// The program in lines that people read, cut where it is long.
   ///
-  /// - Parameter last: index of the last answer that it gave; that step is marked with `>`.
-  func listing(marking last: Int?) -> String {
+  /// - Parameters:
+  ///   - last: index of the last answer that it gave; that step is marked with `>`.
+  ///   - line: line of the text to mark instead.
+  func listing(of input: ReplayInput, marking last: Int?, line: Int?) -> String {
     switch self {
     case .syzkaller(let image):
       // One answer a call.
-      return Self.lines(
-        image.calls.map { "\($0.name)(\($0.arguments.count) arguments)  line \($0.line)" }, last)
+      let call = last.flatMap { image.calls.indices.contains($0) ? image.calls[$0].line : nil }
+      var text = input.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      if text.last?.isEmpty ?? false { text.removeLast() }
+      return Self.lines(text.map { String(decoding: $0, as: UTF8.self) }, (line ?? call).map { $0 - 1 })
     case .recorded(let program):
       return Self.lines(program.steps.map { "\($0)" }, Self.step(last, program.steps.map(Self.answers)))
     case .bytes(let program):

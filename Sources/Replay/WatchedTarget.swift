@@ -10,7 +10,8 @@ final class WatchedTarget: ComparingTarget {
 
   /// - Returns: the rig with its target watched.
   static func watching(_ rig: Rig, _ watch: CallWatch) -> Rig {
-    Rig(target: WatchedTarget(rig, watch), bench: rig.bench, backend: rig.backend)
+    watch.hasMachine = true
+    return Rig(target: WatchedTarget(rig, watch), bench: rig.bench, backend: rig.backend)
   }
 
   private init(_ rig: Rig, _ watch: CallWatch) {

@@ -48,6 +48,17 @@ public enum RunVerdict: Sendable, Equatable {
     }
   }
 
+  /// Reads a word of `word`; nil for others.
+  public init?(word: String, reason: String? = nil) {
+    let reason = reason ?? ""
+    let all: [RunVerdict] = [
+      .passed, .failed, .violated, .trapped, .skipped(reason), .unsupported(reason), .expectedFailure(reason),
+      .unexpectedPass(reason), .invalid, .timedOut, .outOfMemory, .interrupted, .notRun(reason),
+    ]
+    guard let verdict = all.first(where: { $0.word == word }) else { return nil }
+    self = verdict
+  }
+
   /// The reason that goes with it.
   public var reason: String? {
     switch self {

@@ -101,10 +101,16 @@ let package = Package(
         "Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
       ],
       swiftSettings: hot),
+    // Corpora: an input to a verdict, in processes that may die.
+    .target(
+      name: "Replay",
+      dependencies: ["Runner", "Corpora", "DriverReplay", "Interpreter", "Language", "UAPI", "Bench"],
+      swiftSettings: hot),
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "PageTables", "Hardware",
+        "Runner", "Replay", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "PageTables",
+        "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
         "CWalk",
       ],
@@ -206,6 +212,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpora", "Machine", "UAPI"], swiftSettings: strict),
+    .testTarget(
+      name: "ReplayTests", dependencies: ["Replay", "Runner", "Corpora", "Bench", "UAPI"],
+      swiftSettings: strict),
     .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(

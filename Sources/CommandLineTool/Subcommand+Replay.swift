@@ -1,52 +1,107 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Corpora
-internal import DriverReplay
+internal import Replay
 internal import Runner
-internal import UAPI
 
-// `iofd replay`: recorded programs of raw ioctls, with the answers printed as the recordings hold them, so that
-// the outputs of two targets can be compared with `diff`. With --random the programs are made here, and printed
-// instead of run when --print says so: that is what another kernel is asked.
+// `iofd replay`: corpora, in worker processes. What it does is in `ReplayRun`; here the command line becomes its
+// configuration, and what it tells goes to people, to reports, or into a file that another run is compared with.
 
 extension Subcommand {
   static let replay = Subcommand(
-    name: "replay", operands: "FILE...",
-    summary: "Runs programs of raw ioctls, or compares IOMMU drivers with recordings of real ones.",
-    options: [
-      SharedOptions.kernel, SharedOptions.target,
+    name: "replay", operands: "PATH...",
+    summary:
+      "Plays corpora: syzkaller programs and corpus.db, fuzzers' directories and zips, recordings, scripts.",
+    options: ReplayOptions.played + [
+      OptionRow(
+        "--jobs", "-j", value: .required("N"), help: "processes that play at a time (one for each core)"),
+      OptionRow("--shard", value: .required("I/N"), help: "only the I-th of N parts of the corpus"),
+      OptionRow("--time-limit", value: .required("SECONDS"), help: "for each input; 0 for none (10)"),
+      OptionRow("--memory-limit", value: .required("SIZE"), help: "for each process (2G)"),
+      OptionRow("--input-limit", value: .required("N"), help: "play at most N inputs"),
+      OptionRow("--run-time-limit", value: .required("SECONDS"), help: "for the whole run"),
+      OptionRow("--fail-fast", help: "play nothing more after the first input that is not good"),
+      OptionRow("--allow-empty", help: "a corpus without inputs is no error"),
+      OptionRow(
+        "--xfail", value: .required("FILE"), help: "failures that are known of: HASH [until=DAY] REASON"),
+      OptionRow("--resume", value: .required("LOG"), help: "write a log, or go on from where it ends"),
+      OptionRow("--force", help: "go on from a log of other options or another corpus"),
+      OptionRow(
+        "--compare", value: .required("RUN"), help: "tell what is not as in an NDJSON report, or in answers"),
+      OptionRow("--answers", value: .optional("FILE"), help: "write what every step answered"),
+      OptionRow(
+        "--report", value: .required("tap|junit|ndjson=FILE"),
+        help: "a report for machines; - is standard output; may be repeated"),
+      OptionRow("--timings", help: "tell in reports how long each input took"),
+      OptionRow("--merge", help: "the paths are NDJSON reports of all parts of a corpus: tell of the whole"),
       OptionRow(
         "--random", value: .required("THEMES:SEED:COUNT"),
-        help: "programs made at random instead of a file's; THEMES is a list with commas, or all, or classic"),
-      OptionRow("--print", help: "print the programs and run nothing"),
+        help: "programs made at random; THEMES is a list with commas, or all, or classic"),
+      OptionRow("--print", help: "print the random programs and play nothing"),
+      OptionRow("--verbose", "-v", help: "a line for every input"),
+      OptionRow("--quiet", "-q", help: "findings without their details"),
     ],
-    run: { arguments throws(UsageError) in try Replay(arguments).run() })
+    run: { arguments throws(UsageError) in try ReplayCommand(arguments).run() })
+
+  /// A process that `replay` starts, several of them; people have no use for it.
+  static let replayWorker = Subcommand(
+    name: "replay-worker", operands: "", summary: "Plays inputs for iofd replay.",
+    options: ReplayOptions.played + [
+      OptionRow("--log", help: "descriptor 4 is the run's log"),
+      OptionRow("--with-answers", help: "send answers along"),
+      OptionRow("--timings", help: "send times along"),
+    ],
+    run: { arguments throws(UsageError) in
+      WorkerService.run(
+        try ReplayOptions.player(arguments), hasLog: arguments.has("--log"),
+        answers: arguments.has("--with-answers"), times: arguments.has("--timings"))
+    })
 }
 
-/// A command line of `iofd replay`.
-private struct Replay {
-  private let rigs: Rigs
-  private let random: (themes: [ProgramTheme], seed: UInt64, count: Int)?
-  private let prints: Bool
-  private let paths: [String]
+/// What decides how an input is played: given to `replay`, and handed on to its workers as it is.
+enum ReplayOptions {
+  static let played = [
+    SharedOptions.kernel, SharedOptions.backend, SharedOptions.target,
+    OptionRow(
+      "--check", help: "look for broken invariants after every call, not only before files are closed"),
+    OptionRow("--call-limit", value: .required("N"), help: "for each input (100000)"),
+    OptionRow("--tests", help: "every syzkaller program is a test: calls that say nothing else must succeed"),
+  ]
 
-  init(_ arguments: Arguments) throws(UsageError) {
-    rigs = try SharedOptions.rigs(arguments)
-    paths = arguments.operands
-    prints = arguments.has("--print")
-    random = try arguments.last("--random").map { text throws(UsageError) in try Self.random(text) }
-    guard paths.isEmpty != (random == nil) else {
-      throw UsageError(message: "replay what?", help: "iofd replay FILE...")
-    }
+  static func player(_ arguments: Arguments) throws(UsageError) -> InputPlayer.Configuration {
+    var player = InputPlayer.Configuration()
+    player.rigs = try SharedOptions.rigs(arguments)
+    player.checksEveryCall = arguments.has("--check")
+    player.everyProgramIsATest = arguments.has("--tests")
+    if let limit = try arguments.number("--call-limit", minimum: 1) { player.callLimit = limit }
+    return player
   }
 
-  private static func random(_ text: String) throws(UsageError) -> ([ProgramTheme], UInt64, Int) {
+  /// The words of the command line that say so.
+  static func words(_ arguments: Arguments) -> [String] {
+    played.flatMap { row in
+      let name = row.names[0]
+      return arguments.all(name).map { $0.isEmpty ? name : "\(name)=\($0)" }
+    }
+  }
+}
+
+/// Programs made at random, as a command line asks for them.
+struct RandomPrograms {
+  private let themes: [ProgramTheme]
+  private let seed: UInt64
+  private let count: Int
+
+  /// Reads `THEMES:SEED:COUNT`.
+  init(_ text: String) throws(UsageError) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 3, let seed = UInt64(parts[1]), let count = Int(parts[2]), count > 0 else {
       throw UsageError(message: "--random wants THEMES:SEED:COUNT, not '\(text)'")
     }
+    self.seed = seed
+    self.count = count
     switch parts[0] {
-    case "all": return (ProgramTheme.allCases, seed, count)
-    case "classic": return (ProgramTheme.allCases.filter { $0.isClassic }, seed, count)
+    case "all": themes = ProgramTheme.allCases
+    case "classic": themes = ProgramTheme.allCases.filter { $0.isClassic }
     default:
       var themes: [ProgramTheme] = []
       for word in parts[0].split(separator: ",") {
@@ -58,113 +113,13 @@ private struct Replay {
         }
         themes.append(theme)
       }
-      return (themes, seed, count)
+      self.themes = themes
     }
   }
 
-  func run() throws(UsageError) -> ExitStatus {
-    let output = ByteOutput.standardOutput()
-    let player = Player(rigs, prints: prints, output)
-    do {
-      if let random {
-        for index in 0..<random.count where player.mayGoOn {
-          let theme = random.themes[index % random.themes.count]
-          try player.play(RandomProgram.make(theme, seed: random.seed &+ UInt64(index)))
-        }
-      }
-      for path in paths where player.mayGoOn {
-        let bytes = try HostFile.read(path, limit: Self.longestFile)
-        if DriverRecording.isOne(bytes) {
-          if try !replay(DriverRecording(bytes), path, output) { player.status = .failed }
-          continue
-        }
-        let programs = try RecordedProgram.parse(bytes)
-        for program in programs where player.mayGoOn { try player.play(program) }
-      }
-    } catch let error as FileFailure {
-      Terminal.complain(error.description)
-      player.status = .invalid
-    } catch let error as RecordedProgram.Malformed {
-      Terminal.complain(error.description)
-      player.status = .invalid
-    } catch let error as DriverRecording.Malformed {
-      Terminal.complain(error.description)
-      player.status = .invalid
-    } catch let error as DriverReplay.Failure {
-      Terminal.complain(error.description)
-      player.status = .invalid
-    } catch {
-      let errno = error as? Errno
-      Terminal.complain(
-        rigs.target == .model ? "\(error)" : "cannot open /dev/iommu: \(error)",
-        help: rigs.target == .model ? nil : errno.flatMap { SharedOptions.help(for: $0) })
-      player.status = .nothingRan
-    }
-    return Terminal.finish(output, Interrupts.isRaised ? .interrupted : player.status)
-  }
-
-  /// Replays what a real IOMMU driver wrote, and says how many lines the model's writes as well.
-  private func replay(_ recording: DriverRecording, _ path: String, _ output: ByteOutput) throws -> Bool {
-    let name = path.split(separator: "/").last.map(String.init) ?? path
-    let outcome = try DriverReplay.run(recording, name: name)
-    let parts = ["step", "rc", "ctx", "cmd", "pte"].map { word in
-      "\(word) \(outcome.equal[word, default: 0])/\(outcome.total[word, default: 0])"
-    }
-    output.write(
-      "\(path): \(outcome.equalLines) of \(outcome.comparedLines) lines equal (\(parts.joined(separator: ", ")))\n"
-    )
-    for (reason, lines) in outcome.leftOut.sorted(by: { $0.key < $1.key }) {
-      output.write("  left out \(lines): \(reason)\n")
-    }
-    for difference in outcome.differences.prefix(Self.differencesShown) { output.write("  \(difference)\n") }
-    if outcome.differences.count > Self.differencesShown {
-      output.write("  and \(outcome.differences.count - Self.differencesShown) more differences\n")
-    }
-    return outcome.differences.isEmpty
-  }
-
-  private static let differencesShown = 20
-
-  /// Files of programs are read whole.
-  private static let longestFile = 1 << 30
-}
-
-/// Runs programs one after the other on one target, as when they were recorded.
-private final class Player {
-  private let rigs: Rigs
-  private let prints: Bool
-  private let output: ByteOutput
-  private var running: (target: any IoctlTarget, replay: RecordedReplay)?
-  var status = ExitStatus.passed
-
-  init(_ rigs: Rigs, prints: Bool, _ output: ByteOutput) {
-    self.rigs = rigs
-    self.prints = prints
-    self.output = output
-  }
-
-  var mayGoOn: Bool { output.failure == nil && !Interrupts.isRaised }
-
-  func play(_ program: RecordedProgram) throws {
-    guard !prints else {
-      output.write(program.text)
-      return
-    }
-    let (target, replay) = try machine()
-    output.write("prog \(program.name)\n")
-    for line in try replay.run(program) { output.write(line + "\n") }
-    guard let divergence = (target as? any ComparingTarget)?.divergence else { return }
-    Terminal.complain("\(program.name): \(divergence)")
-    status = .failed
-    running = nil
-  }
-
-  /// The target; a new one behind a divergence.
-  private func machine() throws(Errno) -> (any IoctlTarget, RecordedReplay) {
-    if let running { return running }
-    let target = try rigs.makeForReplay()
-    let made = (target, try RecordedReplay(target))
-    running = made
-    return made
+  /// The text of the n-th, from 0; nil behind the last.
+  func text(_ index: Int) -> String? {
+    guard index < count else { return nil }
+    return RandomProgram.make(themes[index % themes.count], seed: seed &+ UInt64(index)).text
   }
 }

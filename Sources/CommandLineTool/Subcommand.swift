@@ -43,7 +43,10 @@ struct Subcommand: Sendable {
   /// In the order of the help.
   static let all: [Subcommand] = [.run, .exec, .replay, .check, .format, .explain, .bench]
 
-  static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }
+  /// Not in the help.
+  private static let hidden: [Subcommand] = [.replayWorker]
+
+  static func named(_ name: String) -> Subcommand? { (all + hidden).first { $0.name == name } }
 
   /// The page of `iofd NAME --help`.
   var help: String {

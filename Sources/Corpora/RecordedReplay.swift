@@ -10,6 +10,8 @@ public final class RecordedReplay {
   private static let anyStruct = 256
 
   private let target: any IoctlTarget
+  /// Asked before each step; false ends the program there.
+  public var mayGoOn: () -> Bool = { true }
   /// Where the struct of an ioctl lies.
   private let buffer: UInt64
   /// Bytes of it that the last call may have left not zero.
@@ -37,7 +39,7 @@ public final class RecordedReplay {
   public func run(_ program: RecordedProgram) throws(Errno) -> [String] {
     try begin()
     defer { closeAll() }
-    for step in program.steps { try perform(step) }
+    for step in program.steps where mayGoOn() { try perform(step) }
     return lines
   }
 
@@ -47,7 +49,7 @@ public final class RecordedReplay {
   ) throws(Errno) -> [String] {
     try begin()
     defer { closeAll() }
-    for action in ByteDecoder.actions(of: program) {
+    for action in ByteDecoder.actions(of: program) where mayGoOn() {
       switch action {
       case .step(let step): try perform(step)
       case .bench(let action):

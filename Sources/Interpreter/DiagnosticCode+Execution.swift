@@ -39,7 +39,7 @@ extension DiagnosticCode {
       "mem check found other bytes. The first difference is shown with the sixteen bytes around it.",
     example: "mem alloc 4K as buf⏎mem check $buf \"x\"")
 
-  static let brokenInvariant = DiagnosticCode(
+  public static let brokenInvariant = DiagnosticCode(
     "X0105", "The model breaks one of its rules",
     explanation:
       "A rule that must always hold does not. This is a defect of the model, not of the script.",

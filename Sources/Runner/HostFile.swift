@@ -73,7 +73,8 @@ public enum HostFile {
     }
   }
 
-  static func writeAll(_ bytes: [UInt8], to descriptor: Int32, name: String) throws(FileFailure) {
+  /// Writes all of it, or throws.
+  public static func writeAll(_ bytes: [UInt8], to descriptor: Int32, name: String) throws(FileFailure) {
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, $0.count - written) }
@@ -93,7 +94,7 @@ public enum HostFile {
   }
 
   /// The process's umask, which can only be read by setting it.
-  private static let creationMask: mode_t = {
+  public static let creationMask: UInt32 = {
     let mask = umask(0o022)
     umask(mask)
     return mask

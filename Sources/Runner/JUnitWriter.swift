@@ -37,27 +37,15 @@ struct JUnitWriter: ReportWriter {
   }
 
   private func sums(_ cases: [RunCase]) -> [(String, String)] {
-    func count(_ kinds: Kind...) -> String { String(cases.count { kinds.contains(Kind($0.verdict)) }) }
+    func count(_ outcomes: JUnitOutcome...) -> String {
+      String(cases.count { outcomes.contains(JUnitOutcome($0.verdict)) })
+    }
     var sums = [
       ("tests", String(cases.count)), ("failures", count(.failure)), ("errors", count(.error)),
       ("skipped", count(.skipped)),
     ]
     if timings { sums.append(("time", ReportText.seconds(cases.reduce(0) { $0 + $1.seconds }))) }
     return sums
-  }
-
-  /// JUnit's four.
-  private enum Kind {
-    case good, failure, error, skipped
-
-    init(_ verdict: RunVerdict) {
-      switch verdict {
-      case .passed: self = .good
-      case .failed, .unexpectedPass: self = .failure
-      case .skipped, .expectedFailure, .notRun: self = .skipped
-      case .invalid, .timedOut, .outOfMemory, .interrupted: self = .error
-      }
-    }
   }
 
   private func testCase(_ result: RunCase) -> String {
@@ -68,7 +56,7 @@ struct JUnitWriter: ReportWriter {
     if timings { attributes.append(("time", ReportText.seconds(result.seconds))) }
     let message = result.message ?? result.verdict.word
     let child: String?
-    switch Kind(result.verdict) {
+    switch JUnitOutcome(result.verdict) {
     case .good: child = nil
     case .skipped:
       child = element("skipped", [("message", "\(result.verdict.word): \(message)")], closed: true)
@@ -81,30 +69,25 @@ struct JUnitWriter: ReportWriter {
 
   private func fault(_ name: String, _ result: RunCase, _ message: String) -> String {
     element(name, [("type", result.verdict.word), ("message", message)], closed: false)
-      + Self.escaped(ReportText.details(result)) + "</\(name)>"
+      + ReportText.xml(ReportText.details(result)) + "</\(name)>"
   }
 
   private func element(_ name: String, _ attributes: [(String, String)], closed: Bool) -> String {
-    "<\(name)" + attributes.map { " \($0.0)=\"\(Self.escaped($0.1))\"" }.joined() + (closed ? "/>" : ">")
+    "<\(name)" + attributes.map { " \($0.0)=\"\(ReportText.xml($0.1))\"" }.joined() + (closed ? "/>" : ">")
   }
 
-  /// XML 1.0 has no way to say most control characters: they are shown as `\xHH`.
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "\n": result += "&#10;"
-      case "\t": result += "&#9;"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        result += "\\x" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
-      case "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
-      }
+}
+
+/// JUnit's four.
+public enum JUnitOutcome: Sendable {
+  case good, failure, error, skipped
+
+  public init(_ verdict: RunVerdict) {
+    switch verdict {
+    case .passed: self = .good
+    case .failed, .violated, .unexpectedPass: self = .failure
+    case .skipped, .unsupported, .expectedFailure, .notRun: self = .skipped
+    case .trapped, .invalid, .timedOut, .outOfMemory, .interrupted: self = .error
     }
-    return result
   }
 }

@@ -16,13 +16,13 @@ struct NDJSONWriter: ReportWriter {
       line(
         "run-start",
         [
-          ("schema", "1"), ("kernel", Self.quoted(kernel)), ("backend", Self.quoted(backend)),
+          ("schema", "1"), ("kernel", ReportText.quoted(kernel)), ("backend", ReportText.quoted(backend)),
           ("scripts", String(scripts)),
         ])
-    case .scriptBegan(let path): line("script-start", [("script", Self.quoted(path))])
-    case .output(let text): line("output", [("text", Self.quoted(text))])
+    case .scriptBegan(let path): line("script-start", [("script", ReportText.quoted(path))])
+    case .output(let text): line("output", [("text", ReportText.quoted(text))])
     case .trace(let event):
-      line("request", [("statement", String(event.statement)), ("text", Self.quoted(event.line))])
+      line("request", [("statement", String(event.statement)), ("text", ReportText.quoted(event.line))])
     case .warning(let diagnostic): line("warning", [("diagnostic", json(diagnostic))])
     case .caseEnded(let result): line("case-end", fields(result))
     case .ended(let totals):
@@ -38,19 +38,19 @@ struct NDJSONWriter: ReportWriter {
 
   private func fields(_ result: RunCase) -> [(String, String)] {
     var fields = [
-      ("script", Self.quoted(result.script)), ("case", Self.quoted(result.name)),
-      ("line", String(result.line)), ("verdict", Self.quoted(result.verdict.word)),
+      ("script", ReportText.quoted(result.script)), ("case", ReportText.quoted(result.name)),
+      ("line", String(result.line)), ("verdict", ReportText.quoted(result.verdict.word)),
     ]
-    if let reason = result.verdict.reason { fields.append(("reason", Self.quoted(reason))) }
+    if let reason = result.verdict.reason { fields.append(("reason", ReportText.quoted(reason))) }
     fields.append(("statements", Self.counts(result.counts)))
     if !result.sections.isEmpty {
       let sections = result.sections.map {
-        Self.object([("name", Self.quoted($0.name)), ("statements", Self.counts($0.counts))])
+        Self.object([("name", ReportText.quoted($0.name)), ("statements", Self.counts($0.counts))])
       }
       fields.append(("sections", "[" + sections.joined(separator: ",") + "]"))
     }
     fields.append(("diagnostics", "[" + result.diagnostics.map { json($0) }.joined(separator: ",") + "]"))
-    fields.append(("notes", "[" + result.notes.map { Self.quoted($0) }.joined(separator: ",") + "]"))
+    fields.append(("notes", "[" + result.notes.map { ReportText.quoted($0) }.joined(separator: ",") + "]"))
     if timings { fields.append(("seconds", ReportText.seconds(result.seconds))) }
     return fields
   }
@@ -66,27 +66,11 @@ struct NDJSONWriter: ReportWriter {
   private func json(_ diagnostic: Diagnostic) -> String { String(renderer.render(diagnostic).dropLast()) }
 
   private mutating func line(_ event: String, _ fields: [(String, String)]) {
-    text += Self.object([("event", Self.quoted(event))] + fields) + "\n"
+    text += Self.object([("event", ReportText.quoted(event))] + fields) + "\n"
   }
 
   private static func object(_ fields: [(String, String)]) -> String {
-    "{" + fields.map { quoted($0.0) + ":" + $0.1 }.joined(separator: ",") + "}"
+    "{" + fields.map { ReportText.quoted($0.0) + ":" + $0.1 }.joined(separator: ",") + "}"
   }
 
-  /// A JSON string; also a YAML one.
-  static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\t": result += "\\t"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        result += "\\u00" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
-  }
 }

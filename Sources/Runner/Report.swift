@@ -58,17 +58,3 @@ protocol ReportWriter {
   mutating func receive(_ event: RunEvent)
   var text: String { get }
 }
-
-enum ReportText {
-  /// What a case has to say, without colours.
-  static func details(_ result: RunCase) -> String {
-    DiagnosticRenderer().render(result.diagnostics) + result.notes.map { $0 + "\n" }.joined()
-  }
-
-  /// Seconds with six places. (Formatting of the C library would need Foundation.)
-  static func seconds(_ value: Double) -> String {
-    let micros = UInt64(max(0, min(value, 1e9)) * 1e6)
-    let fraction = String(micros % 1_000_000)
-    return "\(micros / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
-  }
-}

@@ -46,10 +46,7 @@ public struct Rigs: Sendable {
   /// - Throws: for a real kernel what opening `/dev/iommu` throws.
   public func make() throws(Errno) -> Rig {
     switch target {
-    case .model:
-      let target = ModelTarget(Machine.Configuration(kernel: kernel))
-      if let kind = backend.iommu { _ = try target.machine.addIOMMU("iommu0", kind, backend.choices) }
-      return Rig(target: target, bench: ModelBench(target), backend: backend.name)
+    case .model: return try model(Machine.Configuration(kernel: kernel))
     case .device:
       let target = try KernelTarget(kernel: isChosen ? kernel.version : nil)
       return Rig(target: target, bench: nil, backend: Self.backend(of: target))
@@ -57,6 +54,12 @@ public struct Rigs: Sendable {
       let real = try KernelTarget(kernel: kernel.version)
       return Rig(target: lockstep(real), bench: nil, backend: Self.backend(of: real))
     }
+  }
+
+  private func model(_ configuration: Machine.Configuration) throws(Errno) -> Rig {
+    let target = ModelTarget(configuration)
+    if let kind = backend.iommu { _ = try target.machine.addIOMMU("iommu0", kind, backend.choices) }
+    return Rig(target: target, bench: ModelBench(target), backend: backend.name)
   }
 
   private func lockstep(_ real: KernelTarget, frameStride: Int = 1) -> LockstepTarget {
@@ -72,14 +75,26 @@ public struct Rigs: Sendable {
   /// descriptor 3, and memory whose pages are no neighbours.
   ///
   /// - Throws: as `make`.
-  public func makeForReplay() throws(Errno) -> any IoctlTarget {
+  public func makeForReplay() throws(Errno) -> Rig {
     switch target {
     case .model:
-      let target = ModelTarget(Machine.Configuration(kernel: kernel, frameStride: 2))
-      _ = try target.userSpace.createMemFD(length: 0, huge: false)
-      return target
-    case .device: return try KernelTarget(kernel: kernel.version)
-    case .lockstep: return lockstep(try KernelTarget(kernel: kernel.version), frameStride: 2)
+      let rig = try model(Machine.Configuration(kernel: kernel, frameStride: 2))
+      _ = try rig.target.userSpace.createMemFD(length: 0, huge: false)
+      return rig
+    case .device:
+      let target = try KernelTarget(kernel: kernel.version)
+      return Rig(target: target, bench: nil, backend: Self.backend(of: target))
+    case .lockstep:
+      let real = try KernelTarget(kernel: kernel.version)
+      return Rig(target: lockstep(real, frameStride: 2), bench: nil, backend: Self.backend(of: real))
     }
+  }
+
+  /// The same with the kernel that an input asks for, unless the caller chose one.
+  public func preferring(_ version: KernelVersion?) -> Rigs {
+    guard !isChosen, target == .model,
+      let wanted = Personality.allCases.first(where: { $0.version == version })
+    else { return self }
+    return Rigs(kernel: wanted, backend: backend, target: target)
   }
 }

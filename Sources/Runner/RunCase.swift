@@ -82,6 +82,9 @@ public struct RunCase: Sendable {
 }
 
 extension RunVerdict {
+  /// The interpreter's verdict on a script that nobody cancelled.
+  public init(_ verdict: Verdict) { self.init(verdict, nil) }
+
   /// The interpreter's verdict, where a script that was cancelled knows only that.
   init(_ verdict: Verdict, _ reason: Watch.Reason?) {
     self =

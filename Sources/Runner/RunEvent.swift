@@ -9,8 +9,15 @@ public import Language
 /// How a case ended, seen from outside: an interpreter's verdict, or why there is none.
 public enum RunVerdict: Sendable, Equatable {
   case passed
+  /// An expectation failed.
   case failed
+  /// The model broke one of its rules.
+  case violated
+  /// The model itself ended in a trap: its process is gone.
+  case trapped
   case skipped(String)
+  /// Nothing of it can be done here, and why.
+  case unsupported(String)
   case expectedFailure(String)
   case unexpectedPass(String)
   /// The script cannot be read, or has mistakes.
@@ -27,7 +34,10 @@ public enum RunVerdict: Sendable, Equatable {
     switch self {
     case .passed: "passed"
     case .failed: "failed"
+    case .violated: "violated"
+    case .trapped: "trapped"
     case .skipped: "skipped"
+    case .unsupported: "unsupported"
     case .expectedFailure: "xfail"
     case .unexpectedPass: "xpass"
     case .invalid: "invalid"
@@ -38,20 +48,33 @@ public enum RunVerdict: Sendable, Equatable {
     }
   }
 
+  /// Reads a word of `word`; nil for others.
+  public init?(word: String, reason: String? = nil) {
+    let reason = reason ?? ""
+    let all: [RunVerdict] = [
+      .passed, .failed, .violated, .trapped, .skipped(reason), .unsupported(reason), .expectedFailure(reason),
+      .unexpectedPass(reason), .invalid, .timedOut, .outOfMemory, .interrupted, .notRun(reason),
+    ]
+    guard let verdict = all.first(where: { $0.word == word }) else { return nil }
+    self = verdict
+  }
+
   /// The reason that goes with it.
   public var reason: String? {
     switch self {
-    case .skipped(let reason), .expectedFailure(let reason), .unexpectedPass(let reason), .notRun(let reason):
+    case .skipped(let reason), .unsupported(let reason), .expectedFailure(let reason),
+      .unexpectedPass(let reason), .notRun(let reason):
       reason
-    case .passed, .failed, .invalid, .timedOut, .outOfMemory, .interrupted: nil
+    case .passed, .failed, .violated, .trapped, .invalid, .timedOut, .outOfMemory, .interrupted: nil
     }
   }
 
   /// What it means for the whole run.
   public var status: ExitStatus {
     switch self {
-    case .passed, .skipped, .expectedFailure: .passed
-    case .failed, .unexpectedPass: .failed
+    case .passed, .skipped, .unsupported, .expectedFailure: .passed
+    case .failed, .violated, .unexpectedPass: .failed
+    case .trapped: .trap
     case .invalid: .invalid
     case .timedOut: .timeOut
     case .outOfMemory: .outOfMemory
@@ -63,7 +86,7 @@ public enum RunVerdict: Sendable, Equatable {
 
   public var isGood: Bool {
     switch self {
-    case .passed, .skipped, .expectedFailure: true
+    case .passed, .skipped, .unsupported, .expectedFailure: true
     default: false
     }
   }
@@ -104,7 +127,7 @@ public struct RunTotals: Sendable {
     status = max(status, result.verdict.status)
     switch result.verdict {
     case .passed: passed += 1
-    case .skipped: skipped += 1
+    case .skipped, .unsupported: skipped += 1
     case .expectedFailure: expectedFailures += 1
     default:
       if let index = bad.firstIndex(where: { $0.word == result.verdict.word }) {

@@ -19,12 +19,12 @@ struct TAPWriter: ReportWriter {
   private mutating func add(_ result: RunCase) {
     count += 1
     var line = result.verdict.isGood ? "ok" : "not ok"
-    line += " \(count) - \(Self.escaped(result.title))"
+    line += " \(count) - \(ReportText.tap(result.title))"
     switch result.verdict {
-    case .skipped(let reason): line += " # SKIP \(Self.escaped(reason))"
+    case .skipped(let reason), .unsupported(let reason): line += " # SKIP \(ReportText.tap(reason))"
     case .expectedFailure(let reason):
       // TAP's word for a failure that is known of, which is "not ok" and counts as good.
-      line = "not" + " " + line + " # TODO \(Self.escaped(reason))"
+      line = "not" + " " + line + " # TODO \(ReportText.tap(reason))"
     default: break
     }
     text += line + "\n"
@@ -33,11 +33,11 @@ struct TAPWriter: ReportWriter {
 
   private func yaml(_ result: RunCase) -> String {
     var block = "  ---\n  severity: \(result.verdict.word)\n"
-    if let message = result.message { block += "  message: \(NDJSONWriter.quoted(message))\n" }
+    if let message = result.message { block += "  message: \(ReportText.quoted(message))\n" }
     if let first = result.diagnostics.first(where: { $0.severity == .error }) {
       let place = first.source.position(of: first.span.start)
       block += "  code: \(first.code.code)\n"
-      block += "  at:\n    file: \(NDJSONWriter.quoted(first.source.name))\n"
+      block += "  at:\n    file: \(ReportText.quoted(first.source.name))\n"
       block += "    line: \(place.line)\n    column: \(place.column)\n"
     }
     let details = ReportText.details(result)
@@ -50,17 +50,4 @@ struct TAPWriter: ReportWriter {
     return block + "  ...\n"
   }
 
-  /// `#` begins a directive, a line end ends the line.
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\\", "#":
-        result += "\\"
-        result.unicodeScalars.append(scalar)
-      default: result.unicodeScalars.append(scalar.value < 0x20 ? " " : scalar)
-      }
-    }
-    return result
-  }
 }

@@ -48,7 +48,7 @@ public final class TerminalReport: RunEventSink {
     let colour =
       switch verdict {
       case .passed: "32"
-      case .skipped, .expectedFailure: "33"
+      case .skipped, .unsupported, .expectedFailure: "33"
       default: "1;31"
       }
     return "\u{1B}[\(colour)m\(word)\u{1B}[0m"

@@ -98,23 +98,28 @@ public final class Watch: Sendable {
   }
 
   /// Monotonic, in nanoseconds.
-  static func now() -> UInt64 {
+  public static func now() -> UInt64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
   /// What the process occupies now.
-  public static func residentBytes() -> Int {
+  public static func residentBytes() -> Int { residentBytes(of: "self") }
+
+  /// What another process occupies now; 0 for one that is gone.
+  public static func residentBytes(of process: Int32) -> Int { residentBytes(of: "\(process)") }
+
+  private static func residentBytes(of process: String) -> Int {
     do throws(FileFailure) {
-      let text = String(decoding: try HostFile.read("/proc/self/statm", limit: 4096), as: UTF8.self)
+      let text = String(decoding: try HostFile.read("/proc/\(process)/statm", limit: 4096), as: UTF8.self)
       let words = text.split(separator: " ")
       return words.count > 1 ? (Int(words[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
     } catch { return 0 }
   }
 
   /// Three quarters of the host's memory: beyond it the host would begin to end processes.
-  static var defaultMemory: Int {
+  public static var defaultMemory: Int {
     Int(sysconf(Int32(_SC_PHYS_PAGES))) / 4 * 3 * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
 }

@@ -19,10 +19,20 @@ public struct CorpusDirectory: Sequence, IteratorProtocol {
     public init() {}
   }
 
+  /// How far the search is: files that were come upon, and how much of the archive that is open has been handed out.
+  public private(set) var filesMet = 0
+  public var partOfContainer: Double {
+    guard let container, container.count > 0 else { return 1 }
+    return Double(container.next) / Double(container.count)
+  }
   /// Inputs whose content had been met.
   public private(set) var duplicates = 0
   /// Files and directories that are a fuzzer's bookkeeping.
   public private(set) var ignored = 0
+
+  /// Files are only counted.
+  private var isSurvey = false
+  private var survey = CorpusSurvey()
 
   private let limits: Limits
   private var roots: ArraySlice<HostPath>
@@ -51,6 +61,13 @@ public struct CorpusDirectory: Sequence, IteratorProtocol {
     let contents: Contents
     let role: CorpusName.Role?
     var next = 0
+
+    var count: Int {
+      switch contents {
+      case .zip(let zip): zip.members.count
+      case .database(let database): database.records.count
+      }
+    }
   }
 
   public init(_ paths: [HostPath], limits: Limits = Limits()) {
@@ -70,6 +87,22 @@ public struct CorpusDirectory: Sequence, IteratorProtocol {
         return nil
       }
     }
+  }
+
+  // MARK: Counting
+
+  /// What is behind the paths, without reading it: for a share of work that is done, and to tell whether a corpus is the one
+  /// of an earlier run.
+  public static func survey(_ paths: [HostPath], limits: Limits = Limits()) -> CorpusSurvey {
+    var search = CorpusDirectory(paths, limits: limits)
+    search.isSurvey = true
+    // What cannot be read is told when it is to be read.
+    while search.next() != nil {}
+    return search.survey
+  }
+
+  private mutating func count(_ path: HostPath, _ stamp: HostPath.Stamp) {
+    survey.add(path, stamp)
   }
 
   // MARK: Directories
@@ -105,6 +138,11 @@ public struct CorpusDirectory: Sequence, IteratorProtocol {
           ignored += 1
           return nil
         }
+        filesMet += 1
+        if isSurvey {
+          count(path, try path.stamp())
+          return nil
+        }
         return try read(path, role: layout?.role)
       case .other: return skipped(path, "it is no regular file")
       }
@@ -131,14 +169,23 @@ public struct CorpusDirectory: Sequence, IteratorProtocol {
   private mutating func read(_ path: HostPath, role: CorpusName.Role?) throws(Errno) -> CorpusItem? {
     var bytes = try path.contents(limit: limits.input)
     let isContainer = ZipReader.isOne(bytes) || CorpusDB.isOne(bytes)
-    let limit = isContainer ? limits.container : limits.input
-    if isContainer && bytes.count > limits.input { bytes = try path.contents(limit: limit) }
+    // A list of programs is many inputs, too; whoever plays them takes it apart.
+    let isLong = isContainer || bytes.count > limits.input && Self.isList(bytes)
+    let limit = isLong ? limits.container : limits.input
+    if isLong && bytes.count > limits.input { bytes = try path.contents(limit: limit) }
     guard bytes.count <= limit else { return skipped(path, "it is longer than \(limit) bytes") }
     guard isContainer else { return input("\(path)", HostPath.readable(path.lastName), bytes, role) }
     let contents: Contents =
       ZipReader.isOne(bytes) ? .zip(ZipReader(bytes, limits: memberLimits)) : .database(CorpusDB(bytes))
     container = Container(label: "\(path)", contents: contents, role: role)
     return nil
+  }
+
+  private static func isList(_ bytes: [UInt8]) -> Bool {
+    switch InputFormat.of(bytes) {
+    case .recordedPrograms, .syzkallerLog: true
+    default: false
+    }
   }
 
   private var memberLimits: ZipReader.Limits {

@@ -30,6 +30,24 @@ extension HostPath {
     }
   }
 
+  /// What changes when a file does.
+  struct Stamp {
+    let size: UInt64
+    /// Of the last change of its content, in nanoseconds.
+    let time: UInt64
+  }
+
+  /// - Throws: as `kind`.
+  func stamp() throws(Errno) -> Stamp {
+    let name = try terminated()
+    var status = stat()
+    guard stat(name, &status) == 0 else { throw Errno(code: errno) }
+    return Stamp(
+      size: UInt64(clamping: status.st_size),
+      time: UInt64(bitPattern: Int64(status.st_mtim.tv_sec)) &* 1_000_000_000
+        &+ UInt64(bitPattern: Int64(status.st_mtim.tv_nsec)))
+  }
+
   /// The names in this directory in the order of their bytes, without `.` and `..`.
   func names() throws(Errno) -> NameList {
     let name = try terminated()

@@ -2,7 +2,7 @@
 public import UAPI
 
 /// What one call of a program answered.
-public struct SyzAnswer: Sendable, Equatable {
+public struct SyzAnswer: Sendable, Equatable, CustomStringConvertible {
   public let name: String
   public let outcome: Outcome
 
@@ -11,6 +11,15 @@ public struct SyzAnswer: Sendable, Equatable {
     case failed(Errno)
     /// Nothing was done: the call is not known, or it would touch what is not the program's.
     case unsupported
+  }
+
+  /// `ioctl$IOMMU_IOAS_MAP rc=0x0 errno=0`
+  public var description: String {
+    switch outcome {
+    case .returned(let value): "\(name) rc=0x\(String(value, radix: 16)) errno=0"
+    case .failed(let errno): "\(name) rc=-1 errno=\(errno.code)"
+    case .unsupported: "\(name) not known"
+    }
   }
 
   /// The errno that the program saw: 0 for success, nil where nothing was done.

@@ -9,6 +9,8 @@
 public struct SyzImage: Sendable {
   public let calls: [Call]
   public let slotCount: Int
+  /// `SyzProgram.requirements`
+  public let requirements: [String]
   /// What the reader mended.
   public let repairs: [SyzProblem]
 
@@ -82,6 +84,7 @@ public struct SyzImage: Sendable {
           result: bound.result, properties: call.properties, comment: call.comment, line: call.line))
     }
     self.calls = calls
+    requirements = program.requirements
     slotCount = binder.slotCount
     repairs = binder.repairs
   }

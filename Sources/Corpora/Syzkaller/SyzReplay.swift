@@ -16,6 +16,8 @@ public final class SyzReplay {
   let target: any IoctlTarget
   /// Makes the `nth` fallible point inside `call` fail; without it, `fail_nth` has no effect.
   public var injectFailure: ((_ nth: UInt64, _ call: () -> Void) -> Void)?
+  /// Asked before each call; false ends the program there.
+  public var mayGoOn: () -> Bool = { true }
   /// How often each call that is not known, or not supported as it was made, was met.
   public private(set) var unsupported: [String: Int] = [:]
 
@@ -29,14 +31,16 @@ public final class SyzReplay {
 
   /// Runs one program from its beginning.
   ///
-  /// - Returns: one answer a call.
+  /// - Returns: one answer for each call that was come to.
   /// - Throws: ENOMEM when there is no memory for the data area; a call's own failure is its answer.
   public func run(_ image: SyzImage) throws(Errno) -> [SyzAnswer] {
     slots = [UInt64?](repeating: nil, count: image.slotCount)
     _ = try target.userSpace.allocate(
       length: SyzLimits.areaBytes, at: SyzImage.area, mode: [.read, .write], huge: false)
     defer { cleanUp() }
-    return image.calls.map { SyzAnswer(name: $0.name, outcome: run($0)) }
+    var answers: [SyzAnswer] = []
+    for call in image.calls where mayGoOn() { answers.append(SyzAnswer(name: call.name, outcome: run(call))) }
+    return answers
   }
 
   private func cleanUp() {

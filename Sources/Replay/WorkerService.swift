@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+internal import Glibc
+public import Runner
+
+/// What a worker process does: inputs come in on standard input, results go out on standard output, and before an input
+/// begins its number stands in the mark.
+///
+/// A worker holds nothing that would be missed. Results go out when there is no further input to play, so a worker that
+/// dies takes some along that nobody has seen; their inputs are played again.
+public enum WorkerService {
+  /// Descriptors that the parent prepares beside the standard ones.
+  static let markDescriptor: Int32 = 3
+  static let logDescriptor: Int32 = 4
+
+  private static let flushAt = 32 << 10
+
+  /// Serves until there are no more inputs.
+  ///
+  /// - Parameters:
+  ///   - hasLog: inputs are written into a run's log before they begin and when they end.
+  ///   - answers: send the answers along.
+  ///   - times: send along how long each took.
+  public static func run(
+    _ configuration: InputPlayer.Configuration, hasLog: Bool, answers: Bool, times: Bool
+  ) -> ExitStatus {
+    guard let mark = WorkerMark(markDescriptor) else { return .usage }
+    prepare(leavesWithParent: configuration.rigs.canRunSideBySide)
+    let player = InputPlayer(configuration, mark: mark.call)
+    var incoming: [UInt8] = []
+    var position = 0
+    var outgoing: [UInt8] = []
+    // What the log has not been told yet.
+    var pending: [UInt8] = []
+    while true {
+      while let (number, input) = WorkerFrame.next(in: incoming, at: &position) {
+        if hasLog {
+          pending += RunLog.start(of: input)
+          guard write(pending, to: logDescriptor) else { return .usage }
+        }
+        mark.began = Watch.now()
+        mark.input = number
+        var result = ReplayResult(number, input, player.play(input))
+        if times { result.seconds = Double(Watch.now() &- mark.began) / 1e9 }
+        mark.input = 0
+        let line = result.line(answers: answers, times: times)
+        if hasLog { pending = line }
+        outgoing += line
+        if outgoing.count > flushAt, !flush(&outgoing) { return .interrupted }
+      }
+      if hasLog {
+        guard write(pending, to: logDescriptor) else { return .usage }
+        pending = []
+      }
+      guard flush(&outgoing) else { return .interrupted }
+      incoming.removeFirst(position)
+      position = 0
+      guard receive(into: &incoming) else { return .passed }
+    }
+  }
+
+  private static func flush(_ bytes: inout [UInt8]) -> Bool {
+    defer { bytes.removeAll(keepingCapacity: true) }
+    return write(bytes, to: 1)
+  }
+
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    do throws(FileFailure) { try HostFile.writeAll(bytes, to: descriptor, name: "worker") } catch {
+      return false
+    }
+    return true
+  }
+
+  /// Waits for more; false at the end.
+  private static func receive(into bytes: inout [UInt8]) -> Bool {
+    while true {
+      var count = 0
+      let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, initialized in
+        count = read(0, buffer.baseAddress, buffer.count)
+        initialized = max(0, count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return false }
+      bytes += chunk
+      return true
+    }
+  }
+
+  /// The parent, to notice that it is gone.
+  private nonisolated(unsafe) static var parent: pid_t = 0
+
+  private static func prepare(leavesWithParent: Bool) {
+    // Ctrl-C reaches the whole group; what becomes of workers is the parent's business.
+    signal(SIGINT, SIG_IGN)
+    signal(SIGTERM, SIG_DFL)
+    // A trap ends the process as the host would have it, for the parent to see, and leaves no core file.
+    for trap in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT] { signal(trap, SIG_DFL) }
+    var none = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    // A host that is short of memory ends workers first.
+    if let file = fopen("/proc/self/oom_score_adj", "w") {
+      fputs("1000\n", file)
+      fclose(file)
+    }
+    guard leavesWithParent else { return }
+    // An input that never ends would outlive a parent that was killed. (On a real kernel a signal could end a request
+    // with EINTR, so there it is not looked for.)
+    parent = getppid()
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in if getppid() != WorkerService.parent { _exit(0) } }
+    action.sa_flags = SA_RESTART
+    sigaction(SIGALRM, &action, nil)
+    var second = itimerval(
+      it_interval: timeval(tv_sec: 1, tv_usec: 0), it_value: timeval(tv_sec: 1, tv_usec: 0))
+    setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &second, nil)
+  }
+}

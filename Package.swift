@@ -194,8 +194,10 @@ let package = Package(
     .testTarget(
       name: "PageTablesTests", dependencies: ["PageTables", "Corpora", "Memory", "Seams", "UAPI"],
       swiftSettings: strict),
+    .target(name: "CorporaTestSupport", path: "Tests/CorporaTestSupport", swiftSettings: strict),
     .testTarget(
-      name: "CorporaTests", dependencies: ["Corpora", "Machine", "Bench", "UAPI"], swiftSettings: strict),
+      name: "CorporaTests", dependencies: ["Corpora", "CorporaTestSupport", "Machine", "Bench", "UAPI"],
+      swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),

@@ -16,6 +16,8 @@ public final class SyzReplay {
   let target: any IoctlTarget
   /// Makes the `nth` fallible point inside `call` fail; without it, `fail_nth` has no effect.
   public var injectFailure: ((_ nth: UInt64, _ call: () -> Void) -> Void)?
+  /// Hears of each call before it is made, by its index, and of the end of the program, by the number of calls.
+  public var onCall: ((_ index: Int) -> Void)?
   /// How often each call that is not known, or not supported as it was made, was met.
   public private(set) var unsupported: [String: Int] = [:]
 
@@ -36,7 +38,14 @@ public final class SyzReplay {
     _ = try target.userSpace.allocate(
       length: SyzLimits.areaBytes, at: SyzImage.area, mode: [.read, .write], huge: false)
     defer { cleanUp() }
-    return image.calls.map { SyzAnswer(name: $0.name, outcome: run($0)) }
+    var answers: [SyzAnswer] = []
+    answers.reserveCapacity(image.calls.count)
+    for (index, call) in image.calls.enumerated() {
+      onCall?(index)
+      answers.append(SyzAnswer(name: call.name, outcome: run(call)))
+    }
+    onCall?(image.calls.count)
+    return answers
   }
 
   private func cleanUp() {
@@ -68,6 +77,10 @@ public final class SyzReplay {
     guard case .returned(let result) = outcome else {
       return outcome == .unsupported ? refuse(call.name) : outcome
     }
+    // An ioctl may return a descriptor, which then is the program's.
+    if row.action == .ioctl, row.result == .descriptor {
+      descriptors.insert(Int32(truncatingIfNeeded: result))
+    }
     if let slot = call.result { slots[slot] = result }
     for load in call.loads { perform(load) }
     return outcome
@@ -81,7 +94,8 @@ public final class SyzReplay {
   private func value(_ operand: SyzOperand) -> UInt64 {
     switch operand {
     case .constant(let value): value
-    case .result(let slot, let variable, let absent): slots[slot].map { variable.apply(to: $0) } ?? absent
+    case .result(let slot, let arithmetic, let absent):
+      slots[slot].map { arithmetic.apply(to: $0) } ?? absent
     }
   }
 

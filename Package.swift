@@ -79,7 +79,9 @@ let package = Package(
     .target(name: "CLinux"),
     .target(
       name: "Interpose",
-      dependencies: ["CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "VFIO", "Machine"],
+      dependencies: [
+        "CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "VFIO", "Machine", "Conversion",
+      ],
       swiftSettings: hot),
 
     // What real drivers wrote, against the model's.
@@ -100,10 +102,15 @@ let package = Package(
         "Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
       ],
       swiftSettings: hot),
+    // Programs of one kind as programs of another.
+    .target(
+      name: "Conversion", dependencies: ["Corpora", "Interpreter", "Language", "UAPI", "Bench"],
+      swiftSettings: hot),
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "PageTables", "Hardware",
+        "Runner", "Conversion", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers",
+        "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
         "CWalk",
       ],
@@ -197,6 +204,12 @@ let package = Package(
     .target(name: "CorporaTestSupport", path: "Tests/CorporaTestSupport", swiftSettings: strict),
     .testTarget(
       name: "CorporaTests", dependencies: ["Corpora", "CorporaTestSupport", "Machine", "Bench", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ConversionTests",
+      dependencies: [
+        "Conversion", "Corpora", "CorporaTestSupport", "Interpreter", "Language", "Machine", "Bench", "UAPI",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],

@@ -41,7 +41,9 @@ struct Subcommand: Sendable {
   }
 
   /// In the order of the help.
-  static let all: [Subcommand] = [.run, .exec, .replay, .check, .format, .explain, .bench]
+  static let all: [Subcommand] = [
+    .run, .exec, .replay, .importing, .exporting, .check, .format, .explain, .bench,
+  ]
 
   static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }
 

@@ -80,7 +80,9 @@ let package = Package(
     .target(name: "CLinux"),
     .target(
       name: "Interpose",
-      dependencies: ["CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "VFIO", "Machine"],
+      dependencies: [
+        "CLinux", "UAPI", "Bench", "Seams", "Memory", "IOMMUFD", "VFIO", "Machine", "Conversion",
+      ],
       swiftSettings: hot),
 
     // What real drivers wrote, against the model's.
@@ -106,11 +108,15 @@ let package = Package(
       name: "Replay",
       dependencies: ["Runner", "Corpora", "DriverReplay", "Interpreter", "Language", "UAPI", "Bench"],
       swiftSettings: hot),
+    // Programs of one kind as programs of another.
+    .target(
+      name: "Conversion", dependencies: ["Corpora", "Interpreter", "Language", "UAPI", "Bench"],
+      swiftSettings: hot),
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "Replay", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers", "PageTables",
-        "Hardware",
+        "Runner", "Replay", "Conversion", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers",
+        "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
         "CWalk",
       ],
@@ -205,8 +211,16 @@ let package = Package(
     .testTarget(
       name: "PageTablesTests", dependencies: ["PageTables", "Corpora", "Memory", "Seams", "UAPI"],
       swiftSettings: strict),
+    .target(name: "CorporaTestSupport", path: "Tests/CorporaTestSupport", swiftSettings: strict),
     .testTarget(
-      name: "CorporaTests", dependencies: ["Corpora", "Machine", "Bench", "UAPI"], swiftSettings: strict),
+      name: "CorporaTests", dependencies: ["Corpora", "CorporaTestSupport", "Machine", "Bench", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ConversionTests",
+      dependencies: [
+        "Conversion", "Corpora", "CorporaTestSupport", "Interpreter", "Language", "Machine", "Bench", "UAPI",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "ModelTests", dependencies: ["Machine", "Bench", "IOMMUFD", "Memory", "Corpora", "UAPI"],
       swiftSettings: strict),

@@ -41,7 +41,9 @@ struct Subcommand: Sendable {
   }
 
   /// In the order of the help.
-  static let all: [Subcommand] = [.run, .exec, .replay, .check, .format, .explain, .bench]
+  static let all: [Subcommand] = [
+    .run, .exec, .replay, .importing, .exporting, .check, .format, .explain, .bench,
+  ]
 
   /// Not in the help.
   private static let hidden: [Subcommand] = [.replayWorker]

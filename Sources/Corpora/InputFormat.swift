@@ -64,15 +64,19 @@ public enum InputFormat: String, Sendable, CaseIterable {
   /// `r0 = name$variant(` or `name(`, as syzkaller writes a call.
   private static func isCall(_ line: ArraySlice<UInt8>) -> Bool {
     var rest = line.drop { $0 == 0x20 || $0 == 0x09 }
-    if rest.first == UInt8(ascii: "r") {
-      let tail = rest.dropFirst().drop(while: isDigit)
-      if tail.startIndex > rest.startIndex + 1, tail.starts(with: " = ".utf8) { rest = tail.dropFirst(3) }
+    let variable = rest.prefix(while: isIdentifier)
+    let tail = rest[variable.endIndex...]
+    // Where a variable is used it has to begin with an r, so it does where it is bound.
+    if variable.count > 1, variable.first == UInt8(ascii: "r"), tail.starts(with: " = ".utf8) {
+      rest = tail.dropFirst(3)
     }
-    let name = rest.prefix {
-      isLetter($0) || isDigit($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "$")
-    }
+    let name = rest.prefix(while: isIdentifier)
     guard let first = name.first, isLetter(first) || first == UInt8(ascii: "_") else { return false }
     return rest[name.endIndex...].first == UInt8(ascii: "(")
+  }
+
+  private static func isIdentifier(_ byte: UInt8) -> Bool {
+    isLetter(byte) || isDigit(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "$")
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte }

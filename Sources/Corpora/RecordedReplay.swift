@@ -25,6 +25,8 @@ public final class RecordedReplay {
   private var kinds: [Int] = []
   private var lines: [String] = []
   private var line = AnswerLine()
+  /// Hears of each step before it is made, by its index, and of the end of the program, by the number of steps.
+  public var onStep: ((_ index: Int) -> Void)?
 
   /// - Throws: ENOMEM when the target's process gets no memory.
   public init(_ target: any IoctlTarget) throws(Errno) {
@@ -39,7 +41,11 @@ public final class RecordedReplay {
   public func run(_ program: RecordedProgram) throws(Errno) -> [String] {
     try begin()
     defer { closeAll() }
-    for step in program.steps where mayGoOn() { try perform(step) }
+    for (index, step) in program.steps.enumerated() where mayGoOn() {
+      onStep?(index)
+      try perform(step)
+    }
+    onStep?(program.steps.count)
     return lines
   }
 
@@ -49,7 +55,9 @@ public final class RecordedReplay {
   ) throws(Errno) -> [String] {
     try begin()
     defer { closeAll() }
-    for action in ByteDecoder.actions(of: program) where mayGoOn() {
+    let actions = ByteDecoder.actions(of: program)
+    for (index, action) in actions.enumerated() where mayGoOn() {
+      onStep?(index)
       switch action {
       case .step(let step): try perform(step)
       case .bench(let action):
@@ -58,6 +66,7 @@ public final class RecordedReplay {
         answer(try bench(action, iova))
       }
     }
+    onStep?(actions.count)
     return lines
   }
 

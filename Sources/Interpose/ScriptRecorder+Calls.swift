@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Conversion
 internal import Memory
 internal import UAPI
 
@@ -47,7 +48,7 @@ extension ScriptRecorder {
         if case .wrote(_, let bytes) = event { bytes } else { [] }
       }
       let length = if case .success(let moved) = call.result, !isPlain { Int(moved) } else { count }
-      line("read $\(name) len=\(length)  -> " + (errno(call) ?? "ok, data=\(Self.literal(data))"))
+      line("read $\(name) len=\(length)  -> " + (errno(call) ?? "ok, data=\(ScriptText.bytes(data))"))
       return
     case .write(_, let size, let isPlain):
       guard let name = usable(call.file, process), isRepeatable(call, isPlain) else { return }
@@ -57,12 +58,14 @@ extension ScriptRecorder {
       // What was refused unread may have held anything.
       let filler = [UInt8](repeating: 0, count: max(0, min(size, 1 << 16) - data.count))
       let count = if case .success(let count) = call.result { count } else { Int64(0) }
-      line("write $\(name) \(Self.literal(data + filler))  -> " + (errno(call) ?? "ok, count=\(count)"))
+      line("write $\(name) \(ScriptText.bytes(data + filler))  -> " + (errno(call) ?? "ok, count=\(count)"))
       return
     case .mmap(let length, let offset, let mode):
       guard let name = usable(call.file, process) else { return }
-      var words = "mem map $\(name) off=\(Self.hex(offset)) len=\(Self.hex(length))"
-      if case .success(let address) = call.result { words += " at=\(Self.hex(UInt64(bitPattern: address)))" }
+      var words = "mem map $\(name) off=\(ScriptText.hex(offset)) len=\(ScriptText.hex(length))"
+      if case .success(let address) = call.result {
+        words += " at=\(ScriptText.hex(UInt64(bitPattern: address)))"
+      }
       if !mode.contains(.shared) { words += " private" }
       if mode.contains(.execute) { words += " exec" }
       let rights = Piece(
@@ -225,49 +228,32 @@ extension ScriptRecorder {
 
   // MARK: Requests
 
-  /// The request itself: by the names of its row where it has the size of its struct, else byte by byte.
+  /// The request itself: by the names of its fields where they say all of it, else byte by byte.
   private func statement(
     _ call: AnsweredCall, _ request: UInt32, _ address: UInt64, _ sent: [UInt8],
     _ program: any ObservedProgram
   ) -> String {
-    if !isPlaced, let structure = RequestStruct(request, head: sent), isPlain(structure, request, sent) {
-      var words = structure.operation.map { "selftest \($0.name)" } ?? "request \(structure.name)"
-      for field in structure.fields where field.direction != .output {
-        // The size is the row's, and an operation has its name.
-        if field.offset == 0 && field.name == "size" || structure.operation != nil && field.name == "op" {
-          continue
+    if let plain = plain(request, sent) {
+      return plain.inputs(kernel.version).reduce(plain.words) { words, input in
+        if case .fileDescriptor = input.field.meaning {
+          return
+            "\(words) \(input.option)=\(descriptor(call, Int32(truncatingIfNeeded: input.value), program))"
         }
-        let value = Self.word(sent, field)
-        if case .fileDescriptor = field.meaning {
-          words += " \(field.name)=\(descriptor(call, Int32(truncatingIfNeeded: value), program))"
-        } else if value != 0 {
-          words += " \(field.name)=\(Self.text(field, value))"
-        }
+        return "\(words) \(input.option)=\(ScriptText.value(input.field, input.value))"
       }
-      return words
     }
     let name = names[call.file].map { "$\($0)" } ?? "default"
     guard !sent.isEmpty, !isPlaced else {
-      return "ioctl \(name) 0x\(String(request, radix: 16)) arg=\(Self.hex(address))"
+      return "ioctl \(name) 0x\(String(request, radix: 16)) arg=\(ScriptText.hex(address))"
     }
-    var words: [String] = []
-    var index = 0
-    while index + 4 <= sent.count {
-      let word = sent[index..<index + 4].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-      words.append("u32 \(Self.hex(word))")
-      index += 4
-    }
-    for byte in sent[index...] { words.append("u8 \(byte)") }
-    return "ioctl \(name) 0x\(String(request, radix: 16)) { \(words.joined(separator: "; ")) }"
+    return "ioctl \(name) 0x\(String(request, radix: 16)) { \(PlainRequest.numbers(sent)) }"
   }
 
-  /// The struct has the size that its row has today, says so, and can be said by names.
-  private func isPlain(_ structure: RequestStruct, _ request: UInt32, _ sent: [UInt8]) -> Bool {
-    guard let row = CommandTable.row(request: request), row.sizes.last?.bytes == sent.count,
-      structure.count == sent.count, row.name != "VFIO_IOMMU_GET_INFO"
-    else { return false }
-    // A name that stands twice in a struct (its own, and one of an operation's union) says nothing.
-    return Set(structure.fields.map(\.name)).count == structure.fields.count
+  /// Nil where the request has to be written by its bytes, or by the address of its struct.
+  private func plain(_ request: UInt32, _ sent: [UInt8]) -> PlainRequest? {
+    guard !isPlaced, let plain = PlainRequest(request, sent: sent) else { return nil }
+    // Behind its fields this one has the capabilities that it answered.
+    return plain.structure.name == "VFIO_IOMMU_GET_INFO" ? nil : plain
   }
 
   /// What a request answered, field by field; descriptors get names.
@@ -279,7 +265,7 @@ extension ScriptRecorder {
     guard let structure = RequestStruct(request, head: sent), !sent.isEmpty else {
       return code == 0 ? "ok" : "ok, rc=\(code)"
     }
-    guard isPlain(structure, request, sent) else { return "ok, bytes=\(Self.hexBytes(received))" }
+    guard let plain = plain(request, sent) else { return "ok, bytes=\(ScriptText.bytes(received))" }
     var parts = ["ok"]
     if structure.returnsDescriptor {
       let name = bind(Int32(truncatingIfNeeded: code), call, process, program)
@@ -287,15 +273,13 @@ extension ScriptRecorder {
     } else if code != 0 {
       parts.append("rc=\(code)")
     }
-    for field in structure.fields
-    where field.direction != .input && field.offset + field.size <= received.count {
-      let value = Self.word(received, field)
-      if case .fileDescriptor = field.meaning {
+    for output in plain.outputs(received) {
+      if case .fileDescriptor = output.field.meaning {
         // A program that is being killed may have lost it already.
-        let name = bind(Int32(truncatingIfNeeded: value), call, process, program)
-        if let name { parts.append("\(field.name)=\(name)") }
+        let name = bind(Int32(truncatingIfNeeded: output.value), call, process, program)
+        if let name { parts.append("\(output.name)=\(name)") }
       } else {
-        parts.append("\(field.name)=\(Self.hex(value))")
+        parts.append("\(output.name)=\(ScriptText.hex(output.value))")
       }
     }
     return parts.joined(separator: ", ")
@@ -318,28 +302,5 @@ extension ScriptRecorder {
       return "-1"
     }
     return String(Self.descriptor(ofObject: object(identity, size: size, isHuge: isHuge)))
-  }
-
-  private static func text(_ field: Field, _ value: UInt64) -> String {
-    switch field.meaning {
-    case .flags(let names):
-      let text = names.flagNames(value)
-      return text.contains("0x") ? hex(value) : text
-    case .choice(let names): return names.name(of: value) ?? hex(value)
-    default: return hex(value)
-    }
-  }
-
-  private static func hexBytes(_ bytes: [UInt8]) -> String {
-    "hex\"" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
-  }
-
-  private static func word(_ bytes: [UInt8], _ field: Field) -> UInt64 {
-    word(bytes, field.offset, field.size)
-  }
-
-  private static func word(_ bytes: [UInt8], _ offset: Int, _ size: Int) -> UInt64 {
-    guard offset + size <= bytes.count else { return 0 }
-    return bytes[offset..<offset + size].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Conversion
 internal import Memory
 
 // Memory of the script, brought to what the program has.
@@ -49,7 +50,8 @@ extension ScriptRecorder {
       if !old.isSamePlace(as: new) {
         create(process, new)
       } else if old != new {
-        line("mem protect \(Self.hex(new.start)) len=\(Self.hex(new.end - new.start)) \(new.rights)")
+        line(
+          "mem protect \(ScriptText.hex(new.start)) len=\(ScriptText.hex(new.end - new.start)) \(new.rights)")
         process.memory.protect(new)
       }
       place = old.end
@@ -58,20 +60,20 @@ extension ScriptRecorder {
   }
 
   private func create(_ process: Process, _ piece: Piece) {
-    let (length, at) = (Self.hex(piece.end - piece.start), Self.hex(piece.start))
+    let (length, at) = (ScriptText.hex(piece.end - piece.start), ScriptText.hex(piece.start))
     switch piece.kind {
     case .anonymous:
       line("mem alloc \(length)\(piece.huge ? " huge" : "") at=\(at) \(piece.rights)")
     case .object(let number, let offset):
       let file = Self.descriptor(ofObject: number)
-      line("mem map \(file) off=\(Self.hex(offset)) len=\(length) at=\(at) \(piece.rights)")
+      line("mem map \(file) off=\(ScriptText.hex(offset)) len=\(length) at=\(at) \(piece.rights)")
     }
     process.memory.insert(piece)
   }
 
   private func unmap(_ process: Process, _ start: UInt64, _ end: UInt64) {
     for piece in process.memory.pieces(start, end) {
-      line("mem unmap \(Self.hex(piece.start)) len=\(Self.hex(piece.end - piece.start))")
+      line("mem unmap \(ScriptText.hex(piece.start)) len=\(ScriptText.hex(piece.end - piece.start))")
     }
     process.memory.remove(start, end)
   }
@@ -83,11 +85,13 @@ extension ScriptRecorder {
     eachPiece(process, address, bytes) { piece, place, part in
       guard !has(process, piece, place, part) else { return }
       if !piece.writable {
-        line("mem protect \(Self.hex(piece.start)) len=\(Self.hex(piece.end - piece.start)) rw")
+        line("mem protect \(ScriptText.hex(piece.start)) len=\(ScriptText.hex(piece.end - piece.start)) rw")
       }
-      line("mem write \(Self.hex(place)) \(Self.literal(part))")
+      line("mem write \(ScriptText.hex(place)) \(ScriptText.bytes(part))")
       if !piece.writable {
-        line("mem protect \(Self.hex(piece.start)) len=\(Self.hex(piece.end - piece.start)) \(piece.rights)")
+        line(
+          "mem protect \(ScriptText.hex(piece.start)) len=\(ScriptText.hex(piece.end - piece.start)) \(piece.rights)"
+        )
       }
       store(process, piece, place, part)
     }
@@ -98,10 +102,10 @@ extension ScriptRecorder {
     let mask = (objects[number].isHuge ? Page.hugeSize : Page.size) - 1
     let start = offset & ~mask
     let length = ((offset + UInt64(bytes.count) - 1) | mask) + 1 - start
-    let (file, at) = (Self.descriptor(ofObject: number), Self.hex(Self.elsewhere))
-    line("mem map \(file) off=\(Self.hex(start)) len=\(Self.hex(length)) at=\(at) rw")
-    line("mem write \(Self.hex(Self.elsewhere + (offset - start))) \(Self.literal(bytes))")
-    line("mem unmap \(at) len=\(Self.hex(length))")
+    let (file, at) = (Self.descriptor(ofObject: number), ScriptText.hex(Self.elsewhere))
+    line("mem map \(file) off=\(ScriptText.hex(start)) len=\(ScriptText.hex(length)) at=\(at) rw")
+    line("mem write \(ScriptText.hex(Self.elsewhere + (offset - start))) \(ScriptText.bytes(bytes))")
+    line("mem unmap \(at) len=\(ScriptText.hex(length))")
     objects[number].contents.store(bytes, at: offset)
   }
 
@@ -111,7 +115,7 @@ extension ScriptRecorder {
   /// Expects the bytes that a request wrote.
   func check(_ process: Process, _ address: UInt64, _ bytes: [UInt8]) {
     eachPiece(process, address, bytes) { piece, place, part in
-      if piece.readable { line("mem check \(Self.hex(place)) \(Self.literal(part))") }
+      if piece.readable { line("mem check \(ScriptText.hex(place)) \(ScriptText.bytes(part))") }
       store(process, piece, place, part)
     }
   }

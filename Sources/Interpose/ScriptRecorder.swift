@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
+internal import Conversion
 internal import Memory
 internal import Synchronization
 public import UAPI
@@ -42,7 +43,7 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
   }
 
   private let lock = Mutex<Void>(())
-  private let kernel: Personality
+  let kernel: Personality
   private let title: String
   private var finished: [String] = []
   /// The part that is being written.
@@ -98,7 +99,7 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
     lock.withLock { _ in
       guard let process = processes.first(where: { $0.real == process }) else { return }
       change(to: process)
-      line("mem unmap \(Self.hex(address)) len=\(Self.hex((length + Page.mask) & ~Page.mask))")
+      line("mem unmap \(ScriptText.hex(address)) len=\(ScriptText.hex((length + Page.mask) & ~Page.mask))")
     }
   }
 
@@ -121,7 +122,7 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
       var head = "iofd 1\n# Recorded: \(title)\n"
       if kernel != .standard { head += "require kernel=\(kernel.version)\n" }
       for object in objects {
-        head += "mem memfd \(Self.hex(object.firstSize))\(object.isHuge ? " huge" : "")\n"
+        head += "mem memfd \(ScriptText.hex(object.firstSize))\(object.isHuge ? " huge" : "")\n"
       }
       guard finished.count > 1 else { return [head + (finished.first ?? "")] }
       for index in finished.indices { head += "include \"\(partName(index + 1))\"\n" }
@@ -142,7 +143,7 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
     }
     process.capabilities = call.capabilities
     if process.memlockLimit != call.memlockLimit {
-      line("memlock \(call.memlockLimit == .max ? "unlimited" : Self.hex(call.memlockLimit))")
+      line("memlock \(call.memlockLimit == .max ? "unlimited" : ScriptText.hex(call.memlockLimit))")
       process.memlockLimit = call.memlockLimit
     }
     return process
@@ -199,7 +200,7 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
       return objects.count - 1
     }
     if objects[number].size != size {
-      line("mem truncate \(Self.descriptor(ofObject: number)) \(Self.hex(size))")
+      line("mem truncate \(Self.descriptor(ofObject: number)) \(ScriptText.hex(size))")
       if size < objects[number].size {
         objects[number].contents.forget((size + Page.mask) & ~Page.mask, .max)
       }
@@ -218,21 +219,5 @@ public final class ScriptRecorder: CallObserver, @unchecked Sendable {
   func line(_ text: String) {
     self.text += text
     self.text += "\n"
-  }
-
-  static func hex(_ value: UInt64) -> String { value < 10 ? String(value) : "0x" + String(value, radix: 16) }
-
-  /// Bytes as a value of the language.
-  static func literal(_ bytes: some Collection<UInt8>) -> String {
-    if let first = bytes.first, bytes.count > 8, bytes.allSatisfy({ $0 == first }) {
-      return first == 0 ? "zero(\(bytes.count))" : "fill(0x\(String(first, radix: 16)), \(bytes.count))"
-    }
-    var text = "hex\""
-    text.reserveCapacity(bytes.count * 2 + 5)
-    for byte in bytes {
-      if byte < 16 { text += "0" }
-      text += String(byte, radix: 16)
-    }
-    return text + "\""
   }
 }

@@ -73,6 +73,18 @@ public enum HostFile {
     }
   }
 
+  public static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Makes a directory, if there is none of that name; the one around it must exist.
+  public static func makeDirectory(_ path: String) throws(FileFailure) {
+    if mkdir(path, 0o777) != 0, errno != EEXIST || !isDirectory(path) {
+      throw FileFailure("make", path, errno)
+    }
+  }
+
   /// Writes all of it, or throws.
   public static func writeAll(_ bytes: [UInt8], to descriptor: Int32, name: String) throws(FileFailure) {
     var written = 0

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Corpora
+import CorporaTestSupport
 import Testing
 import UAPI
 
@@ -91,7 +92,8 @@ struct SyzImageTests {
   @Test("every field of every struct lies where the waist's table has it")
   func layouts() throws {
     var checked = 0
-    for row in SyzCalls.all {
+    // Ours are made from that table, and have names for the gaps as well.
+    for row in SyzCalls.all where !row.name.hasPrefix(SyzCalls.ownPrefix) {
       guard let structure = row.structure, let request = row.request else { continue }
       let command = try #require(CommandTable.row(request: request), "\(row.name)")
       var fields = command.fields
@@ -108,7 +110,7 @@ struct SyzImageTests {
           }
         case .length: arguments.append(SyzArgument(.automatic))
         case .integer: arguments.append(SyzArgument(.integer(0)))
-        case .resource, .pointer, .pages, .buffer, .text, .structure, .array:
+        case .resource, .pointer, .pages, .buffer, .text, .structure, .array, .union:
           arguments.append(SyzArgument(.absent))
         }
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Bench
 import Corpora
+import CorporaTestSupport
 import Machine
 import Testing
 import UAPI

@@ -19,7 +19,8 @@ struct InputFormatTests {
     ("ctx registers A=1\n", .driverRecording),
     ("PK\u{3}\u{4}", .zip), ("PK\u{5}\u{6}", .zip), ("", .bytes), ("\n\n", .bytes), ("hello world", .bytes),
     ("prog", .bytes), ("iofd one\n", .bytes), ("r0 = \n", .bytes), ("r = f(x)", .bytes), ("(", .bytes),
-    ("close(0x0)\0", .bytes), ("\u{1B}[1m", .bytes), ("3com(1)", .bytes),
+    ("rfd = open(0x1)", .syzkallerProgram), ("fd = open(0x1)", .bytes), ("close(0x0)\0", .bytes),
+    ("\u{1B}[1m", .bytes), ("3com(1)", .bytes),
   ])
   func texts(_ text: String, _ format: InputFormat) {
     #expect(InputFormat.of(Array(text.utf8)) == format)

@@ -16,16 +16,16 @@ public struct ByteDecoder {
     case bench(BenchAction)
   }
 
-  private struct Mapping {
+  struct Mapping {
     let iova: RecordedProgram.Operand
     let length: UInt64
   }
 
-  private let operations: [ByteOperation]
-  private let forms: [ByteOperation.Form?]
-  private var actions: [Action] = []
+  let operations: [ByteOperation]
+  let forms: [ByteOperation.Form?]
+  private(set) var actions: [Action] = []
   /// The registers of each pool, the oldest first.
-  private var pools = [[Int]](repeating: [], count: ByteOperation.Pool.allCases.count)
+  private(set) var pools = [[Int]](repeating: [], count: ByteOperation.Pool.allCases.count)
   private var mappings: [Mapping] = []
   private var nextRegister = 0
   /// Parts of the data area that are gone: a program cannot write there itself.
@@ -35,7 +35,7 @@ public struct ByteDecoder {
   private static let registerCount = 250
   private static let mostContexts = 3
   /// From this operand on, `a` and `b` are IDs and no choice.
-  private static let literal: UInt8 = 0xE0
+  static let literal: UInt8 = 0xE0
 
   /// What a program does, from the opening of `/dev/iommu` on.
   public static func actions(of program: ByteProgram) -> [Action] {
@@ -45,14 +45,14 @@ public struct ByteDecoder {
     return decoder.actions
   }
 
-  private init(version: UInt8) {
+  init(version: UInt8) {
     operations = ByteOperation.table(version: version)
     forms = ByteOperation.forms(version: version)
   }
 
-  private func members(_ pool: ByteOperation.Pool) -> [Int] { pools[pool.rawValue] }
+  func members(_ pool: ByteOperation.Pool) -> [Int] { pools[pool.rawValue] }
 
-  private func index(of name: String) -> Int {
+  func index(of name: String) -> Int {
     guard let index = operations.firstIndex(where: { $0.name == name }) else {
       preconditionFailure("every version has \(name)")
     }
@@ -61,7 +61,7 @@ public struct ByteDecoder {
 
   private mutating func add(_ step: RecordedProgram.Step) { actions.append(.step(step)) }
 
-  private mutating func perform(_ record: ByteProgram.Record) {
+  mutating func perform(_ record: ByteProgram.Record) {
     let operation = operations[record.operation]
     switch operation.effect {
     case .command, .selftest: if let form = forms[record.operation] { request(operation, form, record) }
@@ -256,7 +256,7 @@ public struct ByteDecoder {
     perform(ByteProgram.Record(operation: index(of: ByteOperation.maker(of: pool))))
   }
 
-  private static let lengths: [UInt64] = [
+  static let lengths: [UInt64] = [
     0x1000, 0x2000, 0x1_0000, 0x800, 0x4000, 0x4_0000, 0x10_0000, 0x20_0000, 0, 1, 0xFFF, 0x1001, 1 << 31,
     1 << 52,
     .max - 0xFFF, .max,
@@ -266,8 +266,8 @@ public struct ByteDecoder {
     record.x < 256 ? Self.lengths[Int(record.x) % Self.lengths.count] : UInt64(record.x)
   }
 
-  private static let slots: UInt8 = 128
-  private static let slotLength: UInt64 = 0x8000
+  static let slots: UInt8 = 128
+  static let slotLength: UInt64 = 0x8000
 
   /// One of 128 places in the data area, or one a little beside it.
   private func place(_ record: ByteProgram.Record) -> UInt64 {

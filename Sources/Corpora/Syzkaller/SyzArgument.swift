@@ -5,13 +5,30 @@ public struct SyzArgument: Sendable {
   /// `r1` of `<r1=>0x0`.
   public var binding: String?
   public var value: SyzValue
+  // Half as wide as `Int`: a program is an array of these, and a text has 16 MiB at most.
+  private var row: UInt32 = 0
+  private var place: UInt32 = 0
+
   /// Where it begins, from 1; no part of the program (`==` does not look).
-  public var line = 0
-  public var column = 0
+  public var line: Int {
+    get { Int(row) }
+    set { row = UInt32(clamping: newValue) }
+  }
+  public var column: Int {
+    get { Int(place) }
+    set { place = UInt32(clamping: newValue) }
+  }
 
   public init(_ value: SyzValue, binding: String? = nil) {
     self.value = value
     self.binding = binding
+  }
+
+  /// One that stands somewhere in a text.
+  init(_ value: SyzValue, binding: String?, line: Int, column: Int) {
+    self.init(value, binding: binding)
+    self.line = line
+    self.column = column
   }
 }
 
@@ -22,17 +39,17 @@ extension SyzArgument: Equatable {
 }
 
 /// The forms that an argument can have in text.
-public indirect enum SyzValue: Sendable, Equatable {
+public enum SyzValue: Sendable, Equatable {
   case integer(UInt64)
   /// `r1/2+3`.
   case result(SyzVariable)
   /// `&(0x7f0000000000)=...`, and `&(0x7f0000000000)=ANY=[...]` where `isAny`.
-  case pointer(SyzPlace, SyzArgument?, isAny: Bool)
+  indirect case pointer(SyzPlace, SyzArgument?, isAny: Bool)
   case data(SyzData)
   case structure([SyzArgument])
   case array([SyzArgument])
   /// `@name=...`, an option of a union.
-  case option(String, SyzArgument?)
+  indirect case option(String, SyzArgument?)
   /// `nil`, the default of whatever is expected.
   case absent
   /// `AUTO`: a constant, or a length that is to be computed.
@@ -52,7 +69,20 @@ public struct SyzVariable: Sendable, Equatable {
     self.addend = addend
   }
 
-  /// What a use of `value` is worth.
+  public var arithmetic: SyzArithmetic { SyzArithmetic(divisor: divisor, addend: addend) }
+}
+
+/// What the use of a variable does to its value.
+public struct SyzArithmetic: Sendable, Equatable {
+  /// 0 divides by nothing.
+  public let divisor: UInt64
+  public let addend: UInt64
+
+  public init(divisor: UInt64 = 0, addend: UInt64 = 0) {
+    self.divisor = divisor
+    self.addend = addend
+  }
+
   public func apply(to value: UInt64) -> UInt64 { (divisor == 0 ? value : value / divisor) &+ addend }
 }
 

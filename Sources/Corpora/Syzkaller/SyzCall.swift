@@ -5,7 +5,11 @@ public struct SyzCall: Sendable {
   /// The variable that takes the returned value.
   public var binding: String?
   /// With its variant: `ioctl$IOMMU_IOAS_MAP$PAGES`.
-  public var name: String
+  public var name: String {
+    didSet { number = nil }
+  }
+  /// The row of `SyzVocabulary.linux` with that name, where it has been looked up.
+  var number: Int32?
   public var arguments: [SyzArgument]
   public var properties: Properties
   /// The comment that belongs to this call; in a test program it names the expected errno.

@@ -5,11 +5,11 @@
 /// A call that is not here does nothing when it is replayed: it is counted and named. Source: syzkaller
 /// `sys/linux/dev_iommu.txt`, `dev_vfio.txt` and `sys.txt`; reference corpora.md section 4.
 public enum SyzCalls {
-  public static let all: [SyzCallRow] = files + iommufd + selftest + vfio
+  public static let all: [SyzCallRow] = files + iommufd + selftest + vfio + own
 
-  public static func row(named name: String) -> SyzCallRow? { byName[name] }
-
-  private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+  public static func row(named name: String) -> SyzCallRow? {
+    SyzVocabulary.linux.number(of: name).map { all[$0] }
+  }
 }
 
 /// One call: its name, what performs it, and what it expects.
@@ -25,7 +25,7 @@ public struct SyzCallRow: Sendable {
     case open, close, dup, ioctl, read, write, poll, map, unmap, protect, makeMemFD, truncate
   }
 
-  init(_ name: String, _ action: Action, _ parameters: [SyzField], result: SyzResource? = nil) {
+  public init(_ name: String, _ action: Action, _ parameters: [SyzField], result: SyzResource? = nil) {
     self.name = name
     self.action = action
     self.parameters = parameters
@@ -84,14 +84,15 @@ extension SyzField {
 extension SyzCallRow {
   /// An ioctl with a struct.
   static func ioctl(
-    _ name: String, _ request: UInt64, size: Int = 0, direction: SyzDirection = .input, _ fields: [SyzField]
+    _ name: String, _ request: UInt64, size: Int = 0, direction: SyzDirection = .input, _ fields: [SyzField],
+    result: SyzResource? = nil
   ) -> SyzCallRow {
     SyzCallRow(
       "ioctl$" + name, .ioctl,
       [
         .descriptor("fd"), .is64("cmd", request),
         .pointer("arg", .structure(SyzStructure(size: size, fields)), direction),
-      ])
+      ], result: result)
   }
 
   /// An ioctl with a number, or with nothing.

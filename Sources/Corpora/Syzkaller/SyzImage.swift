@@ -49,145 +49,48 @@ public struct SyzImage: Sendable {
 
   /// Makes `program` ready.
   ///
-  /// - Parameter isStrict: what does not fit its type is an error, as in syzkaller's own tests; otherwise it is
-  ///   repaired and reported.
+  /// - Parameters:
+  ///   - isStrict: what does not fit its type is an error, as in syzkaller's own tests; otherwise it is repaired and
+  ///     reported.
+  ///   - vocabulary: the calls that there are.
   /// - Throws: what is wrong, at its line and column.
-  public init(_ program: SyzProgram, isStrict: Bool = false) throws(SyzProblem) {
-    var binder = SyzBinder(isStrict: isStrict)
-    var bound: [(row: SyzCallRow?, arguments: [SyzNode], result: Int?)] = []
-    for call in program.calls {
-      guard let row = SyzCalls.row(named: call.name) else {
-        try binder.repair("\(call.name) is not known", line: call.line, column: call.column)
+  public init(
+    _ program: SyzProgram, isStrict: Bool = false, vocabulary: SyzVocabulary = .linux
+  ) throws(SyzProblem) {
+    var binder = SyzBinder(vocabulary, isStrict: isStrict)
+    var bound: [(row: Int?, node: Int32, result: Int?)] = []
+    bound.reserveCapacity(program.calls.count)
+    for index in program.calls.indices {
+      guard let row = vocabulary.number(of: program.calls[index]) else {
+        let call = program.calls[index]
+        try binder.repair("\(call.name) is not known", SyzBinder.Place(call.line, call.column))
         binder.forget(call)
-        bound.append((nil, [], nil))
+        bound.append((nil, SyzNode.none, nil))
         continue
       }
-      let (arguments, result) = try binder.bind(call, as: row)
-      bound.append((row, arguments, result))
+      let (node, result) = try binder.bind(program.calls[index], as: row)
+      bound.append((row, node, result))
     }
-    Self.place(bound.map(\.arguments))
+    var flattening = SyzFlattening(binder)
     var calls: [Call] = []
-    var left = SyzLimits.storedBytes
-    for (call, bound) in zip(program.calls, bound) {
-      var flattening = Flattening(left: left)
-      var operands: [SyzOperand] = []
-      for argument in bound.arguments { operands.append(flattening.argument(argument)) }
+    calls.reserveCapacity(bound.count)
+    for (index, call) in program.calls.enumerated() {
+      let (row, node, result) = bound[index]
+      let next = bound[(index + 1)...].first { $0.node != SyzNode.none }?.node
+      let flat = flattening.call(node, until: next ?? Int32(binder.nodes.count))
       guard !flattening.isOverflown else {
         throw SyzProblem(
           line: call.line, column: call.column, "a program stores at most \(SyzLimits.storedBytes) bytes")
       }
-      left = flattening.left
       calls.append(
         Call(
-          name: call.name, row: bound.row, stores: flattening.stores, arguments: operands,
-          loads: flattening.loads,
-          result: bound.result, properties: call.properties, comment: call.comment, line: call.line))
+          name: call.name, row: row.map { vocabulary.rows[$0] }, stores: flat.stores,
+          arguments: flat.arguments, loads: flat.loads, result: result, properties: call.properties,
+          comment: call.comment, line: call.line))
     }
     self.calls = calls
     requirements = program.requirements
-    slotCount = binder.slotCount
+    slotCount = binder.scope.slotCount
     repairs = binder.repairs
-  }
-
-  /// Gives every `&AUTO` pointer its address: first what is taken is marked, by automatic pointers at offset 0; then
-  /// each takes room in the order of the text, outer before inner.
-  private static func place(_ calls: [[SyzNode]]) {
-    var automatic: [SyzNode] = []
-    var room: SyzRoom?
-    for arguments in calls {
-      for argument in arguments {
-        visit(argument) { node in
-          guard case .pointer(let offset, let pointee, let isAutomatic) = node.content else { return }
-          if isAutomatic { automatic.append(node) }
-          room = room ?? SyzRoom()
-          room?.note(offset, size: pointee.size)
-        }
-      }
-    }
-    guard var room else { return }
-    for node in automatic {
-      guard case .pointer(_, let pointee, _) = node.content else { continue }
-      node.content = .pointer(room.find(size: pointee.size), pointee, isAutomatic: true)
-    }
-  }
-
-  private static func visit(_ node: SyzNode, _ body: (SyzNode) -> Void) {
-    body(node)
-    switch node.content {
-    case .pointer(_, let pointee, _): visit(pointee, body)
-    case .group(let parts, _, _): for part in parts { visit(part.node, body) }
-    case .number, .special, .pages, .bytes: break
-    }
-  }
-}
-
-/// One call's arguments on their way to stores and loads: a pointer is stored before what it points to.
-private struct Flattening {
-  var stores: [SyzImage.Store] = []
-  var loads: [SyzImage.Load] = []
-  /// Bytes that the program may still store.
-  var left: UInt64
-  var isOverflown = false
-
-  init(left: UInt64) { self.left = left }
-
-  mutating func argument(_ node: SyzNode) -> SyzOperand {
-    switch node.content {
-    case .number(let operand, _): return operand
-    case .special(let address): return .constant(address)
-    case .pages(let offset, _): return .constant(SyzImage.area &+ offset)
-    case .pointer(let offset, let pointee, _):
-      store(pointee, at: SyzImage.area &+ offset)
-      return .constant(SyzImage.area &+ offset)
-    case .bytes, .group: return .constant(0)
-    }
-  }
-
-  private mutating func store(_ node: SyzNode, at address: UInt64) {
-    let isOutput = node.direction == .output
-    switch node.content {
-    case .group(let parts, _, _):
-      for part in parts { store(part.node, at: address &+ part.offset) }
-    case .number(let operand, let notation):
-      if !isOutput, Self.room(at: address) >= notation.size {
-        add(.number(at: address, operand, notation), UInt64(notation.size))
-      }
-      guard node.direction != .input, node.slot != nil || node.isDescriptor,
-        case .binary(let width) = notation
-      else {
-        return
-      }
-      loads.append(
-        SyzImage.Load(address: address, width: width, slot: node.slot, isDescriptor: node.isDescriptor))
-    case .special(let value): storeAddress(value, at: address, isOutput)
-    case .pages(let offset, _): storeAddress(SyzImage.area &+ offset, at: address, isOutput)
-    case .pointer(let offset, let pointee, _):
-      storeAddress(SyzImage.area &+ offset, at: address, isOutput)
-      store(pointee, at: SyzImage.area &+ offset)
-    case .bytes(let bytes, let size):
-      let size = min(size, Self.room(at: address))
-      if !isOutput, size > 0 { add(.bytes(at: address, Array(bytes.prefix(Int(size))), size: size), size) }
-    }
-  }
-
-  private mutating func storeAddress(_ value: UInt64, at address: UInt64, _ isOutput: Bool) {
-    if !isOutput, Self.room(at: address) >= 8 {
-      add(.number(at: address, .constant(value), .binary(width: 8)), 8)
-    }
-  }
-
-  /// Bytes of the data area from `address` on: what would lie beyond it is not stored, as a fault would have it.
-  private static func room(at address: UInt64) -> UInt64 {
-    let offset = address &- SyzImage.area
-    return offset < SyzLimits.areaBytes ? SyzLimits.areaBytes - offset : 0
-  }
-
-  private mutating func add(_ store: SyzImage.Store, _ size: UInt64) {
-    guard size <= left else {
-      isOverflown = true
-      return
-    }
-    left -= size
-    stores.append(store)
   }
 }

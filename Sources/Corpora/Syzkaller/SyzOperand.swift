@@ -3,9 +3,9 @@
 /// A number that is known when a call is about to be made: a literal, or what an earlier call stored.
 public enum SyzOperand: Sendable, Equatable {
   case constant(UInt64)
-  /// The value in a slot, divided and added to as the variable says; `absent` where the slot was never filled, and
-  /// then nothing is done to it.
-  case result(slot: Int, SyzVariable, absent: UInt64)
+  /// The value in a slot, divided and added to; `absent` where the slot was never filled, and then nothing is done
+  /// to it.
+  case result(slot: Int, SyzArithmetic, absent: UInt64)
 }
 
 /// How a number is written to memory. Source: reference corpora.md sections 1.9 and 2.2.

@@ -64,14 +64,14 @@ extension SyzParser {
 
   private static func lowerDigit(_ byte: UInt8) -> UInt8? {
     guard !(UInt8(ascii: "A")...UInt8(ascii: "F")).contains(byte) else { return nil }
-    return Unicode.Scalar(byte).hexadecimalDigit.map { UInt8($0) }
+    return byte.hexadecimalDigit.map { UInt8($0) }
   }
 
   private mutating func hexadecimal() throws(SyzProblem) -> [UInt8] {
     var result: [UInt8] = []
     while current != UInt8(ascii: "\"") {
-      guard position + 1 < lineEnd, let high = Unicode.Scalar(bytes[position]).hexadecimalDigit,
-        let low = Unicode.Scalar(bytes[position + 1]).hexadecimalDigit
+      guard position + 1 < lineEnd, let high = bytes[position].hexadecimalDigit,
+        let low = bytes[position + 1].hexadecimalDigit
       else { throw problem("expected two hexadecimal digits or a closing quote") }
       result.append(UInt8(high << 4 | low))
       position += 2

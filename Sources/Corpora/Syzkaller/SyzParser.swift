@@ -15,16 +15,18 @@
 ///
 /// Source: syzkaller `prog/encoding.go`, `Deserialize`; reference corpora.md sections 1.1 to 1.3.
 public struct SyzParser {
-  let bytes: [UInt8]
+  /// The whole text, for as long as it is being read; every access is below `lineEnd`.
+  let bytes: UnsafeBufferPointer<UInt8>
   /// The next byte, and the end of the line that is being read.
   var position = 0
   var lineEnd = 0
   var lineStart = 0
   var line = 0
+  let vocabulary = SyzVocabulary.linux
   private var depth = 0
   private var argumentCount = 0
 
-  private init(_ bytes: [UInt8]) { self.bytes = bytes }
+  private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
   /// The program that `text` is.
   ///
@@ -35,11 +37,19 @@ public struct SyzParser {
   ///
   /// - Throws: the first thing that is not of the grammar, or that goes beyond `SyzLimits`.
   public static func parse(_ bytes: [UInt8]) throws(SyzProblem) -> SyzProgram {
+    try parse(bytes[...], firstLine: 1)
+  }
+
+  /// A part of a text, which begins with that line.
+  static func parse(_ bytes: ArraySlice<UInt8>, firstLine: Int) throws(SyzProblem) -> SyzProgram {
     guard bytes.count <= SyzLimits.textBytes else {
       throw SyzProblem(line: 1, column: 1, "a program has at most \(SyzLimits.textBytes) bytes")
     }
-    var parser = SyzParser(bytes)
-    return try parser.program()
+    return try bytes.withUnsafeBufferPointer { bytes throws(SyzProblem) in
+      var parser = SyzParser(bytes)
+      parser.line = firstLine - 1
+      return try parser.program()
+    }
   }
 
   private mutating func program() throws(SyzProblem) -> SyzProgram {
@@ -47,7 +57,8 @@ public struct SyzParser {
     var pending: String?
     while lineStart <= bytes.count {
       line += 1
-      let end = bytes[lineStart...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      var end = lineStart
+      while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
       position = lineStart
       lineEnd = end
       while lineEnd > position, Self.isTrailing(bytes[lineEnd - 1]) { lineEnd -= 1 }
@@ -92,20 +103,21 @@ public struct SyzParser {
     position += 1
     skipBlanks()
     defer { position = lineEnd }
-    return String(decoding: bytes[position..<lineEnd], as: UTF8.self)
+    return String(decoding: UnsafeBufferPointer(rebasing: bytes[position..<lineEnd]), as: UTF8.self)
   }
 
   private mutating func call() throws(SyzProblem) -> SyzCall {
     var column = self.column
-    var name = try identifier("a call")
+    var (name, number) = try callName()
     var binding: String?
     if take("=") {
       binding = name
       column = self.column
-      name = try identifier("a call")
+      (name, number) = try callName()
     }
     try expect("(")
     var call = SyzCall(name, try arguments(until: ")"), binding: binding)
+    call.number = number
     call.line = line
     call.column = column
     if take("(") { call.properties = try properties() }
@@ -136,6 +148,9 @@ public struct SyzParser {
 
   private mutating func arguments(until close: Unicode.Scalar) throws(SyzProblem) -> [SyzArgument] {
     var arguments: [SyzArgument] = []
+    guard !take(close) else { return arguments }
+    // Most structs and calls have no more.
+    arguments.reserveCapacity(8)
     while !take(close) {
       arguments.append(try argument())
       if take(close) { break }
@@ -159,10 +174,7 @@ public struct SyzParser {
       try expect("=")
       try expect(">")
     }
-    var argument = SyzArgument(try value(), binding: binding)
-    argument.line = line
-    argument.column = column
-    return argument
+    return SyzArgument(try value(), binding: binding, line: line, column: column)
   }
 
   private mutating func value() throws(SyzProblem) -> SyzValue {

@@ -18,6 +18,8 @@ public final class SyzReplay {
   public var injectFailure: ((_ nth: UInt64, _ call: () -> Void) -> Void)?
   /// Asked before each call; false ends the program there.
   public var mayGoOn: () -> Bool = { true }
+  /// Hears of each call before it is made, by its index, and of the end of the program, by the number of calls.
+  public var onCall: ((_ index: Int) -> Void)?
   /// How often each call that is not known, or not supported as it was made, was met.
   public private(set) var unsupported: [String: Int] = [:]
 
@@ -39,7 +41,12 @@ public final class SyzReplay {
       length: SyzLimits.areaBytes, at: SyzImage.area, mode: [.read, .write], huge: false)
     defer { cleanUp() }
     var answers: [SyzAnswer] = []
-    for call in image.calls where mayGoOn() { answers.append(SyzAnswer(name: call.name, outcome: run(call))) }
+    answers.reserveCapacity(image.calls.count)
+    for (index, call) in image.calls.enumerated() where mayGoOn() {
+      onCall?(index)
+      answers.append(SyzAnswer(name: call.name, outcome: run(call)))
+    }
+    onCall?(image.calls.count)
     return answers
   }
 
@@ -72,6 +79,10 @@ public final class SyzReplay {
     guard case .returned(let result) = outcome else {
       return outcome == .unsupported ? refuse(call.name) : outcome
     }
+    // An ioctl may return a descriptor, which then is the program's.
+    if row.action == .ioctl, row.result == .descriptor {
+      descriptors.insert(Int32(truncatingIfNeeded: result))
+    }
     if let slot = call.result { slots[slot] = result }
     for load in call.loads { perform(load) }
     return outcome
@@ -85,7 +96,8 @@ public final class SyzReplay {
   private func value(_ operand: SyzOperand) -> UInt64 {
     switch operand {
     case .constant(let value): value
-    case .result(let slot, let variable, let absent): slots[slot].map { variable.apply(to: $0) } ?? absent
+    case .result(let slot, let arithmetic, let absent):
+      slots[slot].map { arithmetic.apply(to: $0) } ?? absent
     }
   }
 

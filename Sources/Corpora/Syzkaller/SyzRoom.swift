@@ -11,8 +11,8 @@ struct SyzRoom {
   private static let granule: UInt64 = 64
   private static let count = Int(SyzLimits.areaBytes / granule)
 
-  /// One bit a granule.
-  private var used = [UInt64](repeating: 0, count: count / 64)
+  /// One bit a granule, as far up as any is used.
+  private var used: [UInt64] = []
   private var next = 0
 
   /// Marks what a pointer with contents points to.
@@ -26,7 +26,7 @@ struct SyzRoom {
   mutating func find(size: UInt64) -> UInt64 {
     let needed = Int((min(max(size, 1), SyzLimits.areaBytes) &+ Self.granule &- 1) / Self.granule)
     if let found = search(from: next, needed) { return take(found, needed) }
-    used = [UInt64](repeating: 0, count: Self.count / 64)
+    used = []
     return take(0, needed)
   }
 
@@ -37,6 +37,8 @@ struct SyzRoom {
   }
 
   private mutating func mark(_ range: Range<Int>) {
+    let words = (range.upperBound + 63) / 64
+    if words > used.count { used += repeatElement(0, count: words - used.count) }
     var index = range.lowerBound
     while index < range.upperBound {
       let bit = index % 64
@@ -52,7 +54,7 @@ struct SyzRoom {
     var index = start
     while start + needed <= Self.count {
       if index == start + needed { return start }
-      let word = used[index / 64] >> UInt64(index % 64)
+      let word = index / 64 < used.count ? used[index / 64] >> UInt64(index % 64) : 0
       // As many granules as are free here, or else one that is not.
       if word & 1 == 0 {
         index = min(index + min(word.trailingZeroBitCount, 64 - index % 64), start + needed)

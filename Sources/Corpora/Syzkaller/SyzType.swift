@@ -24,15 +24,37 @@ public indirect enum SyzType: Sendable {
   case text(String)
   case structure(SyzStructure)
   case array(SyzType)
+  /// One of several, chosen by its name in the program.
+  case union(SyzUnion)
 
   /// Source: the ABI's rule that an aggregate is aligned as its most aligned member.
-  var alignment: Int {
+  public var alignment: Int {
     switch self {
     case .constant(_, let width), .integer(let width), .length(_, let width), .resource(_, let width): width
     case .pointer, .pages: 8
     case .buffer, .text: 1
     case .structure(let structure): structure.fields.map(\.type.alignment).max() ?? 1
     case .array(let element): element.alignment
+    case .union(let union): union.options.map(\.type.alignment).max() ?? 1
+    }
+  }
+
+  /// The bytes of one that the program does not change the length of; of an open one those of its empty form.
+  public var size: Int {
+    switch self {
+    case .constant(_, let width), .integer(let width), .length(_, let width), .resource(_, let width):
+      return width
+    case .pointer, .pages: return 8
+    case .buffer, .array: return 0
+    case .text(let text): return text.utf8.count + 1
+    case .structure(let structure):
+      var end = 0
+      for field in structure.fields where field.condition == nil {
+        let alignment = field.type.alignment
+        end = (end + alignment - 1) / alignment * alignment + field.type.size
+      }
+      return max((end + alignment - 1) / alignment * alignment, structure.size)
+    case .union(let union): return union.isOpen ? 0 : union.options.map(\.type.size).max() ?? 0
     }
   }
 }
@@ -68,9 +90,11 @@ public struct SyzStructure: Sendable {
 
   /// Whether its length depends on the program; such a struct has no padding at its end.
   var isOpen: Bool {
+    if fields.contains(where: { $0.condition != nil }) { return true }
     switch fields.last?.type {
-    case .buffer, .array: true
-    default: false
+    case .buffer, .array: return true
+    case .union(let union): return union.isOpen
+    default: return false
     }
   }
 
@@ -80,16 +104,49 @@ public struct SyzStructure: Sendable {
   }
 }
 
-/// A field of a struct, or a parameter of a call.
+/// A union of a description: `@name=value` in a program.
+public struct SyzUnion: Sendable {
+  /// The first is the default.
+  public let options: [SyzField]
+  /// It is as long as what it holds, and not as its longest option.
+  public let isOpen: Bool
+
+  /// - Precondition: one option at least.
+  public init(isOpen: Bool = false, _ options: [SyzField]) {
+    precondition(!options.isEmpty)
+    self.options = options
+    self.isOpen = isOpen
+  }
+}
+
+/// A field of a struct, a parameter of a call, or an option of a union.
 public struct SyzField: Sendable {
   public let name: String
   public let type: SyzType
   /// Nil as the pointer to the struct has it.
   public let direction: SyzDirection?
+  /// Where it is there only sometimes: a program writes `@value=...` where it is, `@void` where not.
+  public let condition: SyzCondition?
 
-  public init(_ name: String, _ type: SyzType, _ direction: SyzDirection? = nil) {
+  public init(
+    _ name: String, _ type: SyzType, _ direction: SyzDirection? = nil, condition: SyzCondition? = nil
+  ) {
     self.name = name
     self.type = type
     self.direction = direction
+    self.condition = condition
+  }
+}
+
+/// When a conditional field is there: the bits `mask` of an earlier field of the same struct are `value`.
+public struct SyzCondition: Sendable {
+  public let field: String
+  public let mask: UInt64
+  public let value: UInt64
+
+  public init(_ field: String, mask: UInt64 = .max, is value: UInt64) {
+    self.field = field
+    self.mask = mask
+    self.value = value
   }
 }

@@ -3,11 +3,11 @@
 /// Programs that make the calls of syzkaller's three tests of iommufd, as reference corpora.md section 5 gives them:
 /// 65 calls, all of which must succeed. Written anew: variables have names, and sizes that are as long as their
 /// struct are AUTO. The sizes, bindings and forms that section 5.4 calls traps are kept.
-enum SyzPrograms {
-  static let all = [core, hwpt, vfio]
+public enum SyzPrograms {
+  public static let all = [core, hwpt, vfio]
 
   /// Section 5.1, 37 calls.
-  static let core = """
+  public static let core = """
     rfd = openat$iommufd(0xffffffffffffff9c, &AUTO='/dev/iommu\\x00', 0x0, 0x0)
     ioctl$IOMMU_IOAS_ALLOC(rfd, AUTO, &AUTO={AUTO, AUTO, <rspace=>0x0})
     ioctl$IOMMU_IOAS_IOVA_RANGES(rfd, AUTO, &AUTO={AUTO, rspace, AUTO, AUTO, &AUTO=[{0x0, 0x0}, {0x0, 0x0}], 0x0})
@@ -60,7 +60,7 @@ enum SyzPrograms {
     """
 
   /// Section 5.2, 12 calls.
-  static let hwpt = """
+  public static let hwpt = """
     rfd = openat$iommufd(0xffffffffffffff9c, &AUTO='/dev/iommu\\x00', 0x0, 0x0)
     ioctl$IOMMU_IOAS_ALLOC(rfd, AUTO, &AUTO={AUTO, AUTO, <rspace=>0x0})
     ioctl$IOMMU_TEST_OP_MOCK_DOMAIN(rfd, AUTO, &AUTO={AUTO, AUTO, rspace, AUTO, <rmock=>0x0, <rhwpt=>0x0, <rdevice=>0x0})
@@ -82,7 +82,7 @@ enum SyzPrograms {
     """
 
   /// Section 5.3, 16 calls.
-  static let vfio = """
+  public static let vfio = """
     rfd = openat$iommufd(0xffffffffffffff9c, &AUTO='/dev/iommu\\x00', 0x0, 0x0)
     ioctl$IOMMU_IOAS_ALLOC(rfd, AUTO, &AUTO={AUTO, AUTO, <rspace=>0x0})
     ioctl$IOMMU_VFIO_IOAS$SET(rfd, AUTO, &AUTO={AUTO, rspace, AUTO, AUTO})

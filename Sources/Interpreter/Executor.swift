@@ -87,6 +87,20 @@ final class Executor {
   var plugged = 0
   /// Stale translations that have been told of.
   var knownStale: Set<String> = []
+  /// Failures that are made, by `sweep` or by the run's options.
+  var sweep: FailureSweep?
+  /// The sweep is the run's: every call is under it.
+  let sweepsAll: Bool
+  /// A failure is armed by `fail`.
+  var isFailing = false
+  /// The statement whose calls are swept.
+  var sweptNode: Node?
+  /// What a statement that is no request does, for messages: `device add`.
+  var actionName: String {
+    if case .command(let command)? = sweptNode?.kind { command.verb?.name ?? "" } else { "" }
+  }
+  /// What the last `fail` or `sweep` answered.
+  var injectionResults: [(name: String, value: Value)] = []
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
@@ -114,6 +128,8 @@ final class Executor {
     self.options = options
     isTracing = options.trace != nil
     checks = options.check
+    sweepsAll = options.sweeps
+    if options.sweeps { sweep = FailureSweep(kinds: nil) }
     cancellation = options.cancellation
     until = options.until
     self.makeRig = makeRig
@@ -157,7 +173,14 @@ final class Executor {
       halted = reason ?? halted
     }
   }
-  private var isCleaningUp = false
+  private(set) var isCleaningUp = false
+
+  /// Whether there is no time for anything that need not be.
+  var isOutOfTime: Bool {
+    if let cancellation, cancellation.isCancelled { return true }
+    if let deadline = options.deadline, Clock.now() > deadline { return true }
+    return false
+  }
 
   private func execute(_ node: Node) {
     guard node.isEnabled else {
@@ -181,6 +204,7 @@ final class Executor {
     case .include(let include): execute(include, node)
     case .test(let test): execute(test, node)
     case .deferred: break
+    case .injection(let injection): execute(injection, node)
     }
   }
 
@@ -217,6 +241,10 @@ final class Executor {
 
   private func execute(_ command: CommandNode, _ node: Node) {
     isAnswerChecked = !command.demand.checks.isEmpty
+    if let sweep {
+      sweep.hasGivenUp = false
+      sweptNode = node
+    }
     do throws(Stop) {
       try perform(command.body, watchesState: command.demand.watchesState)
     } catch {
@@ -233,6 +261,11 @@ final class Executor {
       if report.isOver { return }
     }
     if case .call = command.body { return }
+    if let sweep, sweep.hasGivenUp {
+      // Told already; what came of it is nobody's expectation.
+      for binding in command.bindings { slots[binding.slot] = .unset }
+      return
+    }
     let isAsExpected =
       switch command.demand.outcome {
       case .succeed: errno == 0 && ending == .completed
@@ -344,9 +377,10 @@ final class Executor {
   private func execute(_ test: TestNode, _ node: Node) {
     guard options.filter?(test.name, test.labels) ?? true else { return }
     let begin = Clock.now()
-    let saved = (rig, target, bench, context, arena, arenas, report, frames)
+    let saved = (rig, target, bench, context, arena, arenas, report, frames, knownStale)
+    knownStale = []
     defer {
-      (rig, target, bench, context, arena, arenas, report, frames) = saved
+      (rig, target, bench, context, arena, arenas, report, frames, knownStale) = saved
       comparing = target as? any ComparingTarget
     }
     report = CaseReport(name: test.name)

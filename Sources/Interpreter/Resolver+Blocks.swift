@@ -59,6 +59,8 @@ extension Resolver {
       return nil
     case .parameter(let parameter): return resolve(parameter).map { node($0) }
     case .deferred(let block): return node(.deferred(resolve(block)))
+    case .injection(let injection):
+      return resolve(injection, place(statement.span)).map { node(.injection($0)) }
     case .require, .expectedFailure: return nil
     }
   }

@@ -58,6 +58,8 @@ final class Resolver {
   var dependsOnRun = false
   private var unusedCandidates: [(slot: Int, name: String, place: Place)] = []
   var exports: [Symbol] = []
+  /// Inside a `fail` or `sweep`.
+  var isInjecting = false
 
   init(
     program: Program, environment: Environment, loader: any ScriptLoader, defines: [String: String],

@@ -4,7 +4,8 @@
 public enum Keywords {
   /// Words that begin a statement of their own kind.
   public enum Statement: String, CaseIterable, Sendable {
-    case expect, test, section, `for`, def, `if`, include, export, param, `defer`, require, xfail, iofd
+    case expect, test, section, `for`, def, `if`, include, export, param, `defer`, require, xfail, fail, sweep
+    case iofd
   }
 
   /// The keyword a packed word is.
@@ -30,8 +31,6 @@ public enum Keywords {
     ("run", "resuming a thread up to a stop point"),
     ("explore", "trying all interleavings"),
     ("parallel", "statements on real threads"),
-    ("sweep", "failing every fallible step in turn"),
-    ("fail", "failing one step"),
     ("atomic", "statements that no thread interrupts"),
     ("checkpoint", "naming a state to come back to"),
     ("rollback", "going back to a named state"),

@@ -225,6 +225,6 @@ let package = Package(
       exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
       name: "ExamplesTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
-      swiftSettings: strict),
+      exclude: ["Sweep"], swiftSettings: strict),
   ]
 )

@@ -5,7 +5,7 @@ public import UAPI
 /// on purpose. A model has one, a real kernel has none, and a front end that needs it says so.
 ///
 /// Descriptors and addresses are those of the target's current process.
-public protocol Bench: HardwareBench {
+public protocol Bench: HardwareBench, FailureBench {
   // MARK: Looking
 
   /// The state of the open `/dev/iommu` behind `fd`: a record with `objects` (a list of records with `id`,
@@ -57,13 +57,6 @@ public protocol Bench: HardwareBench {
   func forgetLock(_ name: String, _ on: Bool) throws(Errno)
   /// Locks without which the model goes wrong and goes on.
   var forgettableLocks: [String] { get }
-
-  // MARK: Failing on purpose
-
-  /// Makes the n-th failure point from now fail, once; n counts from 1.
-  func armFailure(nth: UInt64)
-  /// Disarms; tells whether the armed failure happened.
-  func disarmFailure() -> Bool
 }
 
 /// A target and, where it has one, its bench: what a script runs on.

@@ -16,6 +16,7 @@ extension Subcommand {
         help: "only scripts, tests and labels that contain TEXT; may be repeated"),
       SharedOptions.kernel, SharedOptions.backend, SharedOptions.target,
       OptionRow("--check", help: "look for broken invariants after every statement"),
+      OptionRow("--sweep", help: "make every call fail at each of its fallible steps before it succeeds"),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
       OptionRow("--trace", value: .optional("FILE"), help: "tell every request, decoded"),
       SharedOptions.define,
@@ -50,6 +51,7 @@ private struct BatchRun {
     configuration.jobs = try arguments.number("--jobs", minimum: 1).map { min($0, 256) }
     configuration.filter = arguments.all("--filter").filter { !$0.isEmpty }
     configuration.check = arguments.has("--check")
+    configuration.sweeps = arguments.has("--sweep")
     configuration.until = try arguments.number("--until", minimum: 1)
     configuration.trace = arguments.has("--trace")
     configuration.defines = try SharedOptions.defines(arguments)

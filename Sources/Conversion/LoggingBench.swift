@@ -67,10 +67,16 @@ final class LoggingBench: Bench {
 
   // MARK: Doing
 
-  func armFailure(nth: UInt64) {
-    bench.armFailure(nth: nth)
+  var failurePoints: [(name: String, summary: String)] { bench.failurePoints }
+
+  func armFailure(nth: UInt64, kinds: Set<String>?) {
+    bench.armFailure(nth: nth, kinds: kinds)
     note("failure point \(nth) from here fails")
   }
+
+  var lastArming: (passes: UInt64, failure: InjectedFailure?) { bench.lastArming }
+  func restingState() -> Fact { bench.restingState() }
+  var framesInUse: Int { bench.framesInUse }
 
   func disarmFailure() -> Bool {
     note("no failure point fails any more")

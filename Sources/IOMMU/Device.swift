@@ -104,6 +104,9 @@ public struct NumberAllocator: Sendable {
     return first + index
   }
 
+  /// Numbers that are taken.
+  public var count: Int { taken.count { $0 } }
+
   public mutating func free(_ number: Int) {
     taken[number - first] = false
     lowestFree = min(lowestFree, number - first)
@@ -118,4 +121,6 @@ public final class GroupNumbers: @unchecked Sendable {
   public init() {}
   public func allocate() -> Int { lock.withLock { numbers.allocate() } }
   public func free(_ number: Int) { lock.withLock { numbers.free(number) } }
+  /// Numbers that are taken.
+  public var count: Int { lock.withLock { numbers.count } }
 }

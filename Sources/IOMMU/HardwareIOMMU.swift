@@ -85,6 +85,12 @@ open class HardwareIOMMU: IOMMUInstance, @unchecked Sendable {
     }
   }
 
+  /// What the driver has given out and must get back, by name: identifiers of domains and guests, entries of tables.
+  /// Where all units share a set of identifiers, each tells of the whole set.
+  open var holdings: [(name: String, count: Int)] { [] }
+  /// Whether a device that cannot be attached to a new domain stays blocked, rather than on its old one.
+  open var blocksOnFailure: Bool { false }
+
   public func forgetFaults() {
     recordLock.withLock {
       records = []

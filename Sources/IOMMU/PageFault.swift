@@ -81,16 +81,25 @@ public final class FaultGroup: @unchecked Sendable {
 final class DeviceFaults: @unchecked Sendable {
   private let lock = Lock(.deviceFaults)
   private var isEnabled = false
+  private var failures: FailurePoints?
   /// Requests of groups whose last one has not come.
   private var partial: [PageRequest] = []
   /// Groups that no handler took over yet.
   private var pending: [FaultGroup] = []
 
-  func enable() throws(Errno) {
+  func enable(_ failures: FailurePoints) throws(Errno) {
     try lock.withLock { () throws(Errno) in
       guard !isEnabled else { throw .EBUSY("the device takes part in a fault queue already") }
       isEnabled = true
+      self.failures = failures
     }
+  }
+
+  /// Memory for what a request brings.
+  ///
+  /// - Throws: ENOMEM.
+  func makeRoom(_ what: StaticString) throws(Errno) {
+    try lock.withLock { failures }?.pass(.spare, what)
   }
 
   /// - Returns: the groups that nobody took over.
@@ -128,11 +137,12 @@ final class DeviceFaults: @unchecked Sendable {
 extension Device {
   /// The device's page requests are taken from now on. `iopf_queue_add_device`.
   ///
+  /// - Parameter point: what a failure here is to the caller.
   /// - Throws: ENODEV when the driver cannot answer them; EBUSY the second time; ENOMEM.
-  public func joinFaultQueue(_ failures: FailurePoints) throws(Errno) {
+  public func joinFaultQueue(_ failures: FailurePoints, as point: FailurePoint = .allocation) throws(Errno) {
     guard driver is any PageResponding else { throw .ENODEV("the IOMMU driver answers no page requests") }
-    try failures.pass(.allocation)
-    try faults.enable()
+    try failures.pass(point, "the device's place in the fault queue")
+    try faults.enable(failures)
   }
 
   /// What is not answered yet and was taken over by nobody is answered "invalid".
@@ -152,7 +162,8 @@ extension Device {
 
   /// The device raised `request`. `iommu_report_device_fault`.
   ///
-  /// - Throws: EINVAL when nobody handles it; it is answered "invalid" then, the last of its group or not.
+  /// - Throws: EINVAL when nobody handles it; it is answered "invalid" then, the last of its group or not. ENOMEM when
+  ///   there is no memory to keep it, which nobody answers; a group that there is no memory for is a failure.
   public func report(_ request: PageRequest) throws(Errno) {
     guard let handle = faultHandle(for: request), let handler = handle.domain?.faultHandler, faults.isActive
     else {
@@ -160,11 +171,13 @@ extension Device {
       throw .EINVAL("nobody handles page faults of the device here", UInt64(request.pasid))
     }
     guard request.flags.contains(.lastPage) else {
+      try faults.makeRoom("a page request that is not the last")
       faults.keep(request)
       return
     }
     let group = faults.complete(request, of: self, through: handle)
     do throws(Errno) {
+      try faults.makeRoom("a group of page requests")
       try handler.handle(group)
     } catch {
       group.respond(.failure)

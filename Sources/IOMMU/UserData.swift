@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Seams
 public import UAPI
 
 /// Driver-specific data that a request carries: `struct iommu_user_data`.
@@ -7,12 +8,17 @@ public struct UserData: Sendable {
   public let length: UInt32
   public let address: UInt64
   public let memory: any UserMemory & Sendable
+  private let failures: FailurePoints
 
-  public init(type: UInt32, length: UInt32, address: UInt64, memory: any UserMemory & Sendable) {
+  public init(
+    type: UInt32, length: UInt32, address: UInt64, memory: any UserMemory & Sendable,
+    failures: FailurePoints = FailurePoints()
+  ) {
     self.type = type
     self.length = length
     self.address = address
     self.memory = memory
+    self.failures = failures
   }
 
   /// Copies the driver's struct of `kernelSize` bytes, whose first version had `minimum`.
@@ -26,6 +32,7 @@ public struct UserData: Sendable {
     guard length >= minimum, length <= kernelSize else {
       throw .EINVAL("driver data of a length this driver does not take", UInt64(length), UInt64(kernelSize))
     }
+    try failures.pass(.copy, "the driver's data")
     let head = try memory.bytes(at: address, count: Int(length))
     return head + [UInt8](repeating: 0, count: kernelSize - Int(length))
   }
@@ -41,6 +48,7 @@ public struct UserData: Sendable {
     guard length >= minimum else {
       throw .EINVAL("driver data is too short", UInt64(length), UInt64(minimum))
     }
+    try failures.pass(.copy, "the driver's data")
     try memory.write(Array(bytes.prefix(Int(length))), at: address)
   }
 }
@@ -52,15 +60,18 @@ public struct UserArray: Sendable {
   public let count: UInt32
   public let address: UInt64
   public let memory: any UserMemory & Sendable
+  private let failures: FailurePoints
 
   public init(
-    type: UInt32, entryLength: UInt32, count: UInt32, address: UInt64, memory: any UserMemory & Sendable
+    type: UInt32, entryLength: UInt32, count: UInt32, address: UInt64, memory: any UserMemory & Sendable,
+    failures: FailurePoints = FailurePoints()
   ) {
     self.type = type
     self.entryLength = entryLength
     self.count = count
     self.address = address
     self.memory = memory
+    self.failures = failures
   }
 
   /// Copies entry `index` into the driver's struct of `kernelSize` bytes.
@@ -76,6 +87,7 @@ public struct UserArray: Sendable {
       throw .EINVAL("entries of a length this driver does not take", UInt64(entryLength), UInt64(kernelSize))
     }
     let place = address &+ UInt64(entryLength) &* UInt64(index)
+    try failures.pass(.copy, "an entry for the driver")
     let head = try memory.bytes(at: place, count: Int(entryLength))
     return head + [UInt8](repeating: 0, count: kernelSize - Int(entryLength))
   }
@@ -88,6 +100,7 @@ public struct UserArray: Sendable {
   public func copyAll(type expected: UInt32, kernelSize: Int) throws(Errno) -> [UInt8] {
     guard type == expected else { throw .EINVAL("entries of another type", UInt64(type), UInt64(expected)) }
     guard count > 0 else { throw .EINVAL("an array without entries") }
+    try failures.pass(.copy, "entries for the driver")
     if Int(entryLength) == kernelSize {
       return try memory.bytes(at: address, count: kernelSize * Int(count))
     }

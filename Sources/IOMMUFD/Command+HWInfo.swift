@@ -31,6 +31,7 @@ extension Command {
       if let driver = device.driver as? any HardwareInformation {
         info = try driver.hardwareInformation(of: device, type: wanted)
       }
+      try context.kernel.failures.pass(.copy, "hardware information")
       try copyOut(info.bytes)
       self[Layout.GetHWInfo.dataLen] = UInt32(info.bytes.count)
       self[Layout.GetHWInfo.dataType] = info.type

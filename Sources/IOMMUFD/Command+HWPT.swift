@@ -10,7 +10,8 @@ internal import UAPI
 extension Command {
   /// The driver's data of a request, which may be of length 0.
   func userData(type: UInt32, length: UInt32, address: UInt64) -> UserData {
-    UserData(type: type, length: length, address: address, memory: task.memory)
+    UserData(
+      type: type, length: length, address: address, memory: task.memory, failures: context.kernel.failures)
   }
 
   /// IOMMU_HWPT_ALLOC.
@@ -123,7 +124,7 @@ extension Command {
     var failure: Errno?
     do throws(Errno) { try invalidate(&done) } catch { failure = error }
     self[Layout.Invalidate.entryNum] = done
-    try respond()
+    try respond(stays: true)
     if let failure { throw failure }
     return 0
   }
@@ -132,7 +133,8 @@ extension Command {
     let id = self[Layout.Invalidate.hwptID]
     let entries = UserArray(
       type: self[Layout.Invalidate.dataType], entryLength: self[Layout.Invalidate.entryLen],
-      count: self[Layout.Invalidate.entryNum], address: self[Layout.Invalidate.dataUptr], memory: task.memory)
+      count: self[Layout.Invalidate.entryNum], address: self[Layout.Invalidate.dataUptr], memory: task.memory,
+      failures: context.kernel.failures)
     guard self[Layout.Invalidate.reserved] == 0 else {
       throw .EOPNOTSUPP("__reserved is not 0", UInt64(self[Layout.Invalidate.reserved]))
     }

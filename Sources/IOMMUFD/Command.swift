@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Memory
+public import Seams
 public import UAPI
 
 /// One request on its way through the kernel: `struct iommufd_ucmd`.
@@ -24,9 +25,11 @@ public struct Command: ~Copyable {
 
   /// Writes the struct back, cut to what the caller has. `iommufd_ucmd_respond`.
   ///
+  /// - Parameter stays: what the command has done remains when this fails.
   /// - Throws: EFAULT.
   @inlinable
-  public func respond() throws(Errno) {
+  public func respond(stays: Bool = false) throws(Errno) {
+    try context.kernel.failures.pass(stays ? .answer : .copy, "the answer of a command")
     let count = min(Int(userSize), bytes.count)
     let done = memory.copyOut(address, from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     guard done == count else { throw .EFAULT("the struct cannot be written back", address) }

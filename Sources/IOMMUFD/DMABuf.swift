@@ -26,7 +26,8 @@ public final class DMABuf: OpenFile, @unchecked Sendable {
   ///
   /// - Throws: ENOMEM.
   public init(kernel: Kernel, length: UInt64) throws(Errno) {
-    try kernel.failures.pass(.allocation)
+    try kernel.failures.pass(.allocation, "a dma-buf")
+    try kernel.failures.pass(.allocation, "the memory of a dma-buf")
     pageCount = (length + Page.mask) >> Page.shift
     memory = kernel.memory
     firstFrame = try memory.allocateContiguous(Int(pageCount))

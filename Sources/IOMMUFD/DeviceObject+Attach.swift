@@ -102,7 +102,12 @@ extension DeviceObject {
   func attachHardware(_ hwpt: HWPT, _ pasid: UInt32) throws(Errno) {
     try group.lock.withLock { () throws(Errno) in
       let existing = group.attachments[pasid]
-      if existing == nil { try context.kernel.failures.pass(.allocation) }  // A1
+      let failures = context.kernel.failures
+      if existing == nil {  // A1
+        if context.keepsAttachments { try failures.pass(.allocation, "the attachment's place in the group") }
+        try failures.pass(.allocation, "an attachment")
+      }
+      if context.keepsAttachments { try failures.pass(.allocation, "the device's place in the attachment") }
       if let existing {
         guard !existing.contains(self) else {  // A2
           throw .EBUSY("the device is attached already", UInt64(id), UInt64(pasid))
@@ -129,10 +134,11 @@ extension DeviceObject {
   /// The hardware part, for the first device of the group. `iommufd_hwpt_attach_device`.
   private func attachGroup(to hwpt: HWPT, _ pasid: UInt32) throws(Errno) {
     try requireCompatible(hwpt, pasid)
-    try context.kernel.failures.pass(.allocation)
+    try context.kernel.failures.pass(.allocation, "an attach handle")
     let handle = DeviceHandle(self)
     if hwpt.fault != nil { try enableFaults() }
     do throws(Errno) {
+      try context.kernel.failures.pass(.allocation, "the handle's place in the group")
       if pasid == 0 {
         try group.core.attach(hwpt.domain, handle: handle)
       } else {
@@ -236,11 +242,12 @@ extension DeviceObject {
   private func replaceGroup(_ old: HWPT, with hwpt: HWPT, _ pasid: UInt32) throws(Errno) {
     try requireCompatible(hwpt, pasid)
     let before = group.core.handle(at: pasid)
-    try context.kernel.failures.pass(.allocation)
+    try context.kernel.failures.pass(.allocation, "an attach handle")
     let handle = DeviceHandle(self)
     let begins = hwpt.fault != nil && old.fault == nil
     if begins { try enableFaults() }
     do throws(Errno) {
+      try context.kernel.failures.pass(.allocation, "the handle's place in the group")
       if pasid == 0 {
         try group.core.replace(with: hwpt.domain, handle: handle)
       } else {
@@ -271,6 +278,9 @@ extension DeviceObject {
 }
 
 extension Context {
+  /// Attachments are kept by PASID and device since iommufd attaches PASIDs.
+  var keepsAttachments: Bool { version >= KernelVersion(6, 15) }
+
   /// Whether attaching a domain with a fault handler is what turns page requests of a device on.
   var faultsFollowDomains: Bool { version >= KernelVersion(6, 16) }
 }

@@ -30,7 +30,7 @@ extension DeviceObject {
   ///
   /// - Throws: EADDRINUSE, ENOMEM.
   func reserveRegions(in ioas: IOAS) throws(Errno) {
-    try context.kernel.failures.pass(.reservedRegions)
+    try context.kernel.failures.pass(.reservedRegions, "the device's reserved regions")
     do throws(Errno) {
       for region in device.reservedRegions where region.kind != .directRelaxable {
         try ioas.pagetable.reserve(Span64(region.first, region.last), owner: device)
@@ -64,7 +64,7 @@ extension DeviceObject {
       guard let window = group.msiWindow, let paging = group.attachments[0]?.hwpt.paging else { return nil }
       return try context.devices.msiLock.withLock { () throws(Errno) -> IOVA in
         let page = try context.devices.msiPage(
-          window: window, doorbell: PhysAddr(doorbell.raw & ~Page.mask))
+          window: window, doorbell: PhysAddr(doorbell.raw & ~Page.mask), context.kernel.failures)
         try paging.install(page)
         group.requiredMSI |= 1 << UInt64(page.id)
         return page.iova

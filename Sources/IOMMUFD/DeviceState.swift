@@ -28,7 +28,8 @@ public final class DeviceState: @unchecked Sendable {
         group.devices += 1
         return group
       }
-      try failures.pass(.allocation)
+      try failures.pass(.allocation, "the group's state in the file")
+      try failures.pass(.allocation, "the group's place in the file")
       let group = DeviceGroup(core)
       groups[ObjectIdentifier(core)] = group
       return group
@@ -71,7 +72,7 @@ public final class DeviceState: @unchecked Sendable {
     guard length > 0, length & Page.mask == 0 else {
       throw .EINVAL("a window must be some whole pages", length)
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a window for mmap")
     return lock.withLock {
       var offset = Page.size
       var index = 0
@@ -149,9 +150,10 @@ public final class DeviceState: @unchecked Sendable {
   /// The page for a doorbell in a window. `iommufd_sw_msi_get_map`; `msiLock` is held.
   ///
   /// - Throws: EOVERFLOW for the 65th.
-  func msiPage(window: UInt64, doorbell: PhysAddr) throws(Errno) -> MSIPage {
+  func msiPage(window: UInt64, doorbell: PhysAddr, _ failures: FailurePoints) throws(Errno) -> MSIPage {
     let mine = msiPages.filter { $0.window == window }
     if let known = mine.first(where: { $0.doorbell == doorbell }) { return known }
+    try failures.pass(.allocation, "an interrupt doorbell")
     guard msiPages.count < 64 else { throw .EOVERFLOW("the file has 64 interrupt doorbells") }
     let page = MSIPage(
       window: window, doorbell: doorbell, pageOffset: (mine.map(\.pageOffset).max() ?? .max) &+ 1,

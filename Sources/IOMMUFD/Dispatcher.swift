@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Memory
+internal import Seams
 internal import UAPI
 
 /// From a request number and a pointer to a handler: the order of the checks is part of the contract.
@@ -35,6 +36,8 @@ enum Dispatcher {
       return try VFIOCompat.run(request, argument, by: task, in: context)
     }
     let memory = task.memory
+    let failures = context.kernel.failures
+    try failures.pass(.copy, "the size of a struct")
     let size = try memory.load(UInt32.self, at: argument)
     guard let entry = table[slot], entry.request == request else {
       throw .ENOTTY("this kernel has no such command", UInt64(request))
@@ -45,6 +48,7 @@ enum Dispatcher {
     return try withUnsafeTemporaryAllocation(byteCount: longestStruct, alignment: 8) {
       buffer throws(Errno) in
       let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<entry.full])
+      try failures.pass(.copy, "the struct of a request")
       try ExtensibleStruct.copyIn(from: memory, at: argument, userSize: Int(size), into: bytes)
       return try entry.handler(
         Command(

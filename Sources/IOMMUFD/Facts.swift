@@ -80,6 +80,9 @@ extension Pages {
 }
 
 extension IOPageTable {
+  /// The ranges that are mapped, ascending.
+  public var mappedSpans: [Span64] { areasLock.withShared { areas.all.map(\.iova) } }
+
   var facts: [(name: String, value: Fact)] {
     domainsLock.withShared {
       areasLock.withShared {

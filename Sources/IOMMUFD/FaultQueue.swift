@@ -133,11 +133,12 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   /// Copies a group out under a new cookie, the lowest that is free.
   private func deliver(_ group: FaultGroup, at address: UInt64, to task: any CallingTask) throws(Errno) -> Int
   {
-    try context.kernel.failures.pass(.allocation)
+    try context.kernel.failures.pass(.allocation, "a cookie")
     let index = outstanding[firstCookie...].firstIndex { $0 == nil } ?? outstanding.count
     let device = (group.handle as? DeviceHandle)?.device.id ?? 0
     var position = address
     for request in group.requests {
+      try context.kernel.failures.pass(.copy, "the record of a page fault")
       try task.memory.write(Self.record(request, device, cookie: UInt32(index)), at: position)
       position &+= UInt64(Self.recordSize)
     }
@@ -184,6 +185,7 @@ public final class FaultQueue: Object, PageFaultHandler, @unchecked Sendable {
   }
 
   private func answer(at address: UInt64, from task: any CallingTask) throws(Errno) {
+    try context.kernel.failures.pass(.copy, "the answer to a page fault")
     let response = try task.memory.load(UInt64.self, at: address)
     let cookie = UInt32(truncatingIfNeeded: response)
     let code = UInt32(truncatingIfNeeded: response >> 32)

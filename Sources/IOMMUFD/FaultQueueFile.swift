@@ -41,7 +41,10 @@ extension Command {
   /// - Throws: EMFILE, and what `respond` throws.
   func install(_ file: OpenFile, _ respond: (Int32) throws(Errno) -> Void) throws(Errno) {
     let descriptor: Int32
-    do throws(Errno) { descriptor = try task.files.install(file) } catch {
+    do throws(Errno) {
+      try context.kernel.failures.pass(.allocation, "a descriptor")
+      descriptor = try task.files.install(file)
+    } catch {
       file.releaseFile()
       throw error
     }
@@ -59,7 +62,7 @@ extension Command {
       throw .EOPNOTSUPP("flags is not 0", UInt64(self[Layout.FaultQueueAlloc.flags]))
     }
     try context.create(FaultQueue(in: context)) { queue throws(Errno) in
-      try context.kernel.failures.pass(.allocation)
+      try context.kernel.failures.pass(.allocation, "the file of a fault queue")
       try install(FaultQueueFile(queue)) { descriptor throws(Errno) in
         self[Layout.FaultQueueAlloc.outFaultID] = queue.id
         self[Layout.FaultQueueAlloc.outFaultFD] = UInt32(bitPattern: descriptor)

@@ -59,7 +59,7 @@ public final class HWQueue: Object, HardwareQueueCore, @unchecked Sendable {
     guard !tooLong, !tooLongInPages else { throw .ERANGE("rounded to pages the length wraps", iova, length) }
     let pages = padded >> Page.shift
     guard pages <= Self.maximumPages else { throw .ENOMEM("too many pages for one array", pages) }
-    try context.kernel.failures.pass(.allocation)
+    try context.kernel.failures.pass(.allocation, "the pages of a hardware queue")
     let access = try context.createAccess(needsPin: true, internal: true, unmap: nil)
     let span = (iova: iova - offset, length: pages << Page.shift)
     do throws(Errno) {

@@ -38,6 +38,7 @@ extension Command {
     }
     for (index, range) in ranges.prefix(Int(capacity)).enumerated() {
       let place = array &+ UInt64(index) * 16
+      try context.kernel.failures.pass(.copy, "an IOVA range")
       try memory.store(range.first, at: place)
       try memory.store(range.last, at: place &+ 8)
     }
@@ -62,10 +63,11 @@ extension Command {
     return try context.objects.with(IOAS.self, self[L.ioasID]) { ioas throws(Errno) -> Int32 in
       var ranges = RangeList()
       for index in 0..<UInt64(count) {
+        try context.kernel.failures.pass(.copy, "an allowed range")
         let first = try memory.load(UInt64.self, at: array &+ index * 16)
         let last = try memory.load(UInt64.self, at: array &+ index * 16 &+ 8)
         guard first < last else { throw .EINVAL("a range needs start < last", first, last) }
-        try context.kernel.failures.pass(.allocation)
+        try context.kernel.failures.pass(.allocation, "an allowed range")
         guard ranges.insert(Span64(first, last)) else {
           throw .EINVAL("a range overlaps an earlier one", first, last)
         }
@@ -92,7 +94,7 @@ extension Command {
       self[L.iova] = try ioas.pagetable.mapUser(
         self[L.userVA], length: length, at: flags & MapFlag.fixedIOVA != 0 ? .fixed(iova) : .automatic,
         protection: Self.protection(flags), by: task, accounting: context.accounting)
-      try respond()
+      try respond(stays: true)
       return 0
     }
   }
@@ -121,7 +123,7 @@ extension Command {
       self[L.iova] = try ioas.pagetable.map(
         [slice], length: length, at: flags & MapFlag.fixedIOVA != 0 ? .fixed(iova) : .automatic,
         protection: Self.protection(flags))
-      try respond()
+      try respond(stays: true)
       return 0
     }
   }
@@ -146,7 +148,7 @@ extension Command {
       self[L.dstIOVA] = try ioas.pagetable.map(
         slices, length: length, at: flags & MapFlag.fixedIOVA != 0 ? .fixed(destination) : .automatic,
         protection: Self.protection(flags))
-      try respond()
+      try respond(stays: true)
       return 0
     }
   }
@@ -182,7 +184,7 @@ extension Command {
         try ioas.pagetable.unmap(iova, length: length, removed: &removed)
         self[L.length] = removed
       }
-      try respond()
+      try respond(stays: true)
       return 0
     }
   }
@@ -241,7 +243,7 @@ extension Pages {
     if kernel.personality != .v6_12, wraps { throw .EOVERFLOW("user_va + length wraps", address, length) }
     try checkLength(length)
     if wraps { throw .EOVERFLOW("user_va + length wraps", address, length) }
-    try kernel.failures.pass(.allocation)
+    try kernel.failures.pass(.allocation, "the pages of a mapping")
     return Pages(
       kernel, source: .user(address: address & ~Page.mask), pageCount: pageCount(address, length),
       writable: writable, owner: owner, accounting: accounting)
@@ -265,11 +267,14 @@ extension Pages {
       source = .file(file, firstPage: span.first >> Page.shift)
     }
     try checkLength(length)
-    try kernel.failures.pass(.allocation)
+    try kernel.failures.pass(.allocation, "the pages of a mapping")
     let pages = Pages(
       kernel, source: source, pageCount: pageCount(span.first, length), writable: writable, owner: owner,
       accounting: accounting)
-    if case .dmabuf(let buffer, _) = source { try buffer.attach(pages) }
+    if case .dmabuf(let buffer, _) = source {
+      try kernel.failures.pass(.allocation, "an attachment of a dma-buf")
+      try buffer.attach(pages)
+    }
     return pages
   }
 

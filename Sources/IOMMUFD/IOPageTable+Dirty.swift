@@ -43,7 +43,8 @@ extension IOPageTable {
     _ domain: any DirtyTrackingDomain, iova: UInt64, length: UInt64, pageSize: UInt64, data: UInt64,
     clearing: Bool, memory: any AddressSpace
   ) throws(Errno) {
-    try kernel.failures.pass(.scratch)
+    try kernel.failures.pass(.scratch, "a dirty bitmap")
+    try kernel.failures.pass(.scratch, "the pages of a dirty bitmap")
     // Length 0 passes the checks at IOVA 0 only, and walks nothing.
     guard let span = Span64(first: iova, length: length) else { return }
     areasLock.lockShared()

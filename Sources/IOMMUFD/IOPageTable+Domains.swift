@@ -29,7 +29,7 @@ extension IOPageTable {
     do throws(Errno) {
       if aperture.first != 0 { try reserveLocked(Span64(0, aperture.first - 1), owner: domain) }
       if aperture.last != .max { try reserveLocked(Span64(aperture.last + 1, .max), owner: domain) }
-      try kernel.failures.pass(.allocation)
+      try kernel.failures.pass(.allocation, "the domain's place in the IOAS")
       try fillAll(domain)
     } catch {
       reserved.removeAll { $0.owner === domain }
@@ -124,7 +124,7 @@ extension IOPageTable {
       areasLock.unlockExclusive()
       domainsLock.unlockExclusive()
     }
-    try kernel.failures.pass(.allocation)
+    try kernel.failures.pass(.allocation, "the access's place in the IOAS")
     guard accesses.count < 65536 else { throw .EBUSY("the IOAS has 65536 accesses") }
     accesses.append(access)
     do throws(Errno) { try setAlignment(requiredAlignment) } catch {

@@ -45,7 +45,7 @@ extension IOPageTable {
   private func takeIOVA(
     _ slices: [Slice], _ length: UInt64, _ placement: Placement, _ protection: Protection
   ) throws(Errno) -> (iova: UInt64, areas: [Area]) {
-    for _ in slices { try kernel.failures.pass(.allocation) }
+    for _ in slices { try kernel.failures.pass(.allocation, "an area") }
     return try areasLock.withExclusive { () throws(Errno) -> (iova: UInt64, areas: [Area]) in
       guard length & (alignment - 1) == 0 else {
         throw .EINVAL("length is not a multiple of the IOAS alignment", length, alignment)
@@ -108,7 +108,7 @@ extension IOPageTable {
       var result: [Slice] = []
       try forEachContiguous(span, gap: .ENOENT("the source range is not fully mapped", iova, length)) {
         area, piece throws(Errno) in
-        try kernel.failures.pass(.allocation)
+        try kernel.failures.pass(.allocation, "a piece of what is copied")
         result.append(
           Slice(pages: area.pages, startByte: area.startByte(piece.first), length: piece.count))
       }

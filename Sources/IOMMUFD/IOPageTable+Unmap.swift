@@ -116,7 +116,7 @@ extension IOPageTable {
     guard (x + 1) & (alignment - 1) == 0, middle & (alignment - 1) == 0 else {
       throw .EINVAL("the place to split is not aligned", x + 1, alignment)
     }
-    for _ in 0..<2 { try kernel.failures.pass(.allocation) }
+    for _ in 0..<2 { try kernel.failures.pass(.allocation, "half of a mapping that is split") }
     let pages = area.pages
     try pages.lock.withLock { () throws(Errno) in
       guard area.accesses == 0 else {

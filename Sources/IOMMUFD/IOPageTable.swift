@@ -85,7 +85,7 @@ public final class IOPageTable: @unchecked Sendable {
     if let range = allowed.first(where: { $0.overlaps(span) }) {
       throw .EADDRINUSE("the range to reserve is in the allowed list", range.first, range.last)
     }
-    try kernel.failures.pass(.allocation)
+    try kernel.failures.pass(.allocation, "a reserved range")
     reserved.insert(span, Reservation(owner: owner))
   }
 

@@ -31,7 +31,8 @@ public final class ObjectTable: @unchecked Sendable {
   ///
   /// - Throws: ENOMEM.
   public func reserve(_ object: Object) throws(Errno) {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "an object")
+    try failures.pass(.allocation, "the ID of an object")
     object.id = lock.withLock {
       var index = lowestFree
       search: while index < slots.count {
@@ -81,7 +82,7 @@ public final class ObjectTable: @unchecked Sendable {
   ///
   /// - Throws: ENOENT.
   public func get<T: Object>(_: T.Type, _ id: UInt32) throws(Errno) -> T {
-    try failures.pass(.objectLookup)
+    try failures.pass(.objectLookup, "an object by its ID")
     lock.lock()
     guard Int(id) < slots.count, case .object(let any) = slots[Int(id)] else {
       lock.unlock()
@@ -136,7 +137,7 @@ public final class ObjectTable: @unchecked Sendable {
   ///
   /// - Throws: ENOENT; EBUSY while somebody, even a call in flight, holds a reference.
   public func destroy(_ id: UInt32) throws(Errno) -> Object {
-    try failures.pass(.objectLookup)
+    try failures.pass(.objectLookup, "an object by its ID")
     return try lock.withLock { () throws(Errno) -> Object in
       guard Int(id) < slots.count, case .object(let object) = slots[Int(id)] else {
         throw .ENOENT("no object has this ID", UInt64(id))

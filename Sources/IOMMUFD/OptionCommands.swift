@@ -19,6 +19,7 @@ extension Command {
       try context.objects.with(IOAS.self, self[L.objectID]) { ioas throws(Errno) in try hugePages(ioas) }
     default: throw .EOPNOTSUPP("unknown option", UInt64(self[L.optionID]))
     }
+    try context.kernel.failures.pass(self[L.op] == 0 ? .answer : .copy, "the value of an option")
     try memory.store(self[L.val64], at: address &+ UInt64(L.val64.offset))
     return 0
   }
@@ -93,6 +94,7 @@ extension Command {
     context.ioasCreation.lockExclusive()
     defer { context.ioasCreation.unlockExclusive() }
     let tables = context.objects.all.compactMap { ($0 as? IOAS)?.pagetable }
+    for _ in tables { try context.kernel.failures.pass(.allocation, "the list of IOASes") }
     for table in tables { table.areasLock.lockExclusive() }
     defer { for table in tables.reversed() { table.areasLock.unlockExclusive() } }
 
@@ -136,6 +138,7 @@ extension Pages {
     let limit = Int(clamping: task.memlockLimit >> Page.shift)
     let byUser = pages.filter { $0.accounting == .user }.reduce(0) { $0 + Int($1.charged) }
     let byProcess = pages.filter { $0.accounting == .process }.reduce(0) { $0 + Int($1.charged) }
+    if byUser + byProcess > 0 { try pages[0].kernel.failures.pass(.charge, "the pages of another process") }
     if byUser > 0 { try add(byUser, to: task.user.lockedPages, limit: limit) }
     if byProcess > 0 {
       do throws(Errno) { try add(byProcess, to: task.memory.counters.locked, limit: limit) } catch {

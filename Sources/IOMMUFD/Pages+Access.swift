@@ -19,7 +19,7 @@ extension Pages {
       if let position = accessUses.firstIndex(of: span, where: { _ in true }) {
         accessUses[position].users += 1
       } else {
-        try kernel.failures.pass(.allocation)
+        try kernel.failures.pass(.allocation, "the interval that an access pins")
         if isDMABuf { throw .EINVAL("pages of a dma-buf cannot be pinned by an access") }
         try hold(span)
         accessUses.insert(span, AccessUse(users: 1))
@@ -65,7 +65,7 @@ extension Pages {
 
   /// Makes `heldFrames` cover `span`, pinning what nobody had. `iopt_pages_fill_xarray`.
   private func hold(_ span: Span64) throws(Errno) {
-    try kernel.failures.pass(.scratch)
+    try kernel.failures.pass(.scratch, "the batch of page frames")
     var added: [(index: UInt64, wasPinned: Bool)] = []
     do throws(Errno) {
       for (use, piece) in pieces(of: span) {
@@ -81,7 +81,7 @@ extension Pages {
             heldFrames[index] = frame
             added.append((index, true))
           }
-          try kernel.failures.pass(.storeFrames)
+          try kernel.failures.pass(.storeFrames, "page frames of an access")
         }
       }
       try charge()
@@ -155,7 +155,7 @@ extension Pages {
   private func rwPage(
     _ address: UInt64, _ startByte: UInt64, _ buffer: UnsafeMutableRawBufferPointer, writing: Bool
   ) throws(Errno) {
-    try kernel.failures.pass(.accessRW)
+    try kernel.failures.pass(.accessRW, "one page of another process")
     let page = (address &+ startByte) & ~Page.mask
     try withUnsafeTemporaryAllocation(of: FrameNumber.self, capacity: 1) { frames throws(Errno) in
       _ = try ownerMemory.pin(page, writing: writing, into: frames)

@@ -37,7 +37,7 @@ extension Pages {
       try fillFromBuffer(area, domains, buffer, firstPage, smallPages: smallPages)
       return
     }
-    try kernel.failures.pass(.scratch)
+    try kernel.failures.pass(.scratch, "the batch of page frames")
     var filler = Filler(area: area, domains: domains, smallPages: smallPages)
     do throws(Errno) {
       try filler.fill(from: self)
@@ -142,6 +142,8 @@ private struct Filler {
   let smallPages: Bool
   /// Indexes below this one are mapped in every domain.
   var mappedEnd: UInt64
+  /// There is room for what one call pins.
+  private var hasPageList = false
   /// The frames from `mappedEnd` on that are not mapped yet.
   var pending = FrameRun(frame: FrameNumber(0), count: 0)
 
@@ -179,6 +181,10 @@ private struct Filler {
     case .mapped:
       for index in first...last { try push(pages.frameFromDomain(index)) }
     case .hole:
+      if !hasPageList {
+        try pages.kernel.failures.pass(.scratch, "the list of pages to pin")
+        hasPageList = true
+      }
       var index = first
       while index <= last {
         let want = Int(min(UInt64(buffer.count), last - index + 1))

@@ -16,7 +16,7 @@ extension Pages {
   func pinFromSource(_ index: UInt64, into frames: UnsafeMutableBufferPointer<FrameNumber>) throws(Errno)
     -> Int
   {
-    try kernel.failures.pass(.pin)
+    try kernel.failures.pass(.pin, "pages of the source")
     let count: Int
     switch source {
     case .user(let address):
@@ -48,7 +48,7 @@ extension Pages {
   func charge() throws(Errno) {
     guard pinned > charged else { return }
     let delta = Int(pinned - charged)
-    try kernel.failures.pass(.charge)
+    try kernel.failures.pass(.charge, "the pages that were pinned")
     let limit = Int(clamping: owner.memlockLimit >> Page.shift)
     switch accounting {
     case .none: break

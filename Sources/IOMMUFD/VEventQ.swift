@@ -77,7 +77,7 @@ public final class VEventQ: Object, @unchecked Sendable {
   ///
   /// - Throws: ENOMEM, and the event counts as lost.
   func report(_ payload: [UInt8]) throws(Errno) {
-    do throws(Errno) { try context.kernel.failures.pass(.allocation) } catch {
+    do throws(Errno) { try context.kernel.failures.pass(.spare, "an event") } catch {
       lock.withLock { append(nil) }
       throw error
     }
@@ -122,6 +122,7 @@ public final class VEventQ: Object, @unchecked Sendable {
         break
       }
       do throws(Errno) {
+        try context.kernel.failures.pass(.copy, "the record of an event")
         try task.memory.write(Self.record(event), at: address &+ UInt64(done))
       } catch {
         putBack(event)

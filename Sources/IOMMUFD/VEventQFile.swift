@@ -56,7 +56,7 @@ extension Command {
         viommu.addUser()
         viommu.eventQueues.append(queue)
         do throws(Errno) {
-          try context.kernel.failures.pass(.allocation)
+          try context.kernel.failures.pass(.allocation, "the file of an event queue")
           try install(VEventQFile(queue)) { descriptor throws(Errno) in
             self[Layout.VEventQAlloc.outVEventQID] = queue.id
             self[Layout.VEventQAlloc.outVEventQFD] = UInt32(bitPattern: descriptor)

@@ -52,6 +52,7 @@ enum VFIOCompat {
     -> Int32
   {
     typealias L = Layout.VFIOMapDMA
+    try context.kernel.failures.pass(.copy, "the struct of a request")
     let map = try UserStruct(32, at: argument, in: task.memory)
     guard map[L.argsz] >= 32 else { throw .EINVAL("argsz is below 32", UInt64(map[L.argsz])) }
     guard map[L.flags] & ~3 == 0 else { throw .EINVAL("unknown flag", UInt64(map[L.flags])) }
@@ -71,6 +72,7 @@ enum VFIOCompat {
     -> Int32
   {
     typealias L = Layout.VFIOUnmapDMA
+    try context.kernel.failures.pass(.copy, "the struct of a request")
     var unmap = try UserStruct(24, at: argument, in: task.memory)
     guard unmap[L.argsz] >= 24 else { throw .EINVAL("argsz is below 24", UInt64(unmap[L.argsz])) }
     guard unmap[L.flags] & ~2 == 0 else { throw .EINVAL("unknown flag", UInt64(unmap[L.flags])) }
@@ -91,6 +93,7 @@ enum VFIOCompat {
         } catch { failure = error }
       }
       unmap[L.size] = removed
+      try context.kernel.failures.pass(.answer, "the answer of a request")
       try unmap.copyOut(24)
       if let failure { throw failure }
       return 0
@@ -103,6 +106,7 @@ enum VFIOCompat {
     -> Int32
   {
     typealias L = Layout.VFIOInfo
+    try context.kernel.failures.pass(.copy, "the struct of a request")
     var info = try UserStruct(24, reading: 16, at: argument, in: task.memory)
     let size = UInt64(info[L.argsz])
     guard size >= 16 else { throw .EINVAL("argsz is below 16", size) }
@@ -113,6 +117,7 @@ enum VFIOCompat {
       table.domainsLock.unlockShared()
       let ranges = table.areasLock.withShared { table.unreserved() }
 
+      try context.kernel.failures.pass(.copy, "the capabilities of a container")
       // DMA_AVAIL: id 3, version 1, next, avail; 12 bytes in a place of 16.
       if size >= 24 + 12 {
         try task.memory.write([3, 0, 1, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF], at: argument &+ 24)
@@ -136,6 +141,7 @@ enum VFIOCompat {
       info[L.argsz] = UInt32(truncatingIfNeeded: total)
       info[L.flags] = 3
       info[L.iovaPgsizes] = sizes
+      try context.kernel.failures.pass(.copy, "the answer of a request")
       try info.copyOut(Int(min(size, 24)))
       return 0
     }

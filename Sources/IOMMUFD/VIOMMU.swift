@@ -150,6 +150,7 @@ public final class VDevice: Object, @unchecked Sendable {
   func place() throws(Errno) {
     viommu.addUser()
     device.vdevice = self
+    try context.kernel.failures.pass(.allocation, "a virtual ID")
     try viommu.reserve(virtualID: virtualID)
     do throws(Errno) {
       try (viommu.driver as? any VIOMMUDevices)?.addDevice(device.device, virtualID: virtualID)

@@ -31,12 +31,13 @@ final class FaultInjection: @unchecked Sendable {
     ]
   }()
 
-  /// Failure points that are counted: memory that may be waited for fails only where failslab says so.
+  /// Failure points that are counted: memory that may be waited for fails only where failslab says so. Copies never do,
+  /// as in a kernel without `fail_usercopy`.
   var points: Set<FailurePoint> {
-    let all = Set(FailurePoint.allCases)
+    let all = Set(FailurePoint.allCases).subtracting([.copy, .answer])
     guard let directory = lock.withLock({ directory }),
       let setting = readSmallFile(directory + "/failslab/ignore-gfp-wait"), setting.first == UInt8(ascii: "N")
-    else { return all.subtracting([.allocation, .scratch, .domainMap]) }
+    else { return all.subtracting([.allocation, .scratch, .domainMap, .spare]) }
     return all
   }
 

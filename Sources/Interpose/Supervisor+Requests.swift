@@ -57,8 +57,7 @@ extension Supervisor {
   {
     guard nth > 0 else { return try body() }
     let failures = machine.kernel.failures
-    failures.count(only: injection.points)
-    failures.arm(nth: nth)
+    failures.arm(nth: nth, only: injection.points)
     defer {
       injection.setCount(failures.remaining, of: thread)
       failures.disarm()

@@ -10,7 +10,7 @@ extension DiagnosticCode {
     .wrongOutcome, .wrongResult, .wrongState, .wrongMemory, .brokenInvariant, .unexpectedPass,
     .valueTooLargeAtRun, .wrongKindAtRun, .arithmeticAtRun, .noSuchMember, .tooManyRounds,
     .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep, .divergence, .unknownHardware,
-    .staleTranslation,
+    .staleTranslation, .injectionMissed, .uncleanFailure, .injectionInside, .unknownFailurePoint,
   ]
 
   static let wrongOutcome = DiagnosticCode(
@@ -59,6 +59,36 @@ extension DiagnosticCode {
       + "the driver forgot to invalidate it, or invalidated something else. Where that is on purpose, by a bug "
       + "that the script switched on, say '-> stale'.",
     example: "")
+
+  static let injectionMissed = DiagnosticCode(
+    "X0140", "A failure that did not happen",
+    explanation:
+      "fail nth=N makes the N-th fallible step of its block fail, and the block has fewer of them. Every "
+      + "allocation and every other step that can fail counts, in the order in which they are passed; at= "
+      + "counts only some kinds. 'sweep { ... } -> points=?n' tells how many there are.",
+    example: "fail nth=100 {⏎  vm = ioas create⏎}")
+
+  static let uncleanFailure = DiagnosticCode(
+    "X0141", "A call did not fail cleanly",
+    explanation:
+      "A sweep makes each fallible step of each call fail. The call must then be refused with the errno of "
+      + "that step, leave everything as it was (objects, mappings, pins, charges, descriptors, what devices "
+      + "reach, what drivers have given out), leak nothing, and break no rule. Where Linux promises less, the "
+      + "sweep knows. This is a defect of the model, not of the script.",
+    example: "")
+
+  static let injectionInside = DiagnosticCode(
+    "X0142", "An injected failure inside another",
+    explanation:
+      "A procedure that is called in a fail or sweep block has one of its own. One failure is made at a time.",
+    example: "def f() {⏎  sweep { ioas create }⏎}⏎sweep { f }")
+
+  static let unknownFailurePoint = DiagnosticCode(
+    "X0143", "A kind of failure point that there is not",
+    explanation:
+      "at= takes one of the kinds of failure points, or a list: lookup, alloc, scratch, pin, charge, store, "
+      + "access, regions, table, copy, spare, answer.",
+    example: "fail nth=1 at=disk {⏎  vm = ioas create⏎}")
 
   static let unexpectedPass = DiagnosticCode(
     "X0106", "Something passed that was announced to fail",

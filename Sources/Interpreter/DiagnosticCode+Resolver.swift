@@ -12,7 +12,7 @@ extension DiagnosticCode {
     .unknownFunction, .badArguments, .unknownResult, .recursion, .shadowedVerb, .fileNotFound,
     .includeLoop, .missingParameter, .badParameter, .unknownParameter, .outerBinding, .unknownCondition,
     .valueTooLarge, .arithmetic, .tooManyBindings, .badRecord, .expectationOnCall,
-    .tooManyProblems, .unusedBinding, .staleExpectedFailure,
+    .tooManyProblems, .unusedBinding, .staleExpectedFailure, .badInjection,
   ]
 
   static let unknownVerb = DiagnosticCode(
@@ -189,6 +189,14 @@ extension DiagnosticCode {
     explanation:
       "A procedure answers nothing; each of its commands says what it expects.",
     example: "def f() {⏎  vm = ioas create⏎}⏎f -> ENOENT")
+
+  static let badInjection = DiagnosticCode(
+    "R0050", "An injected failure that cannot be",
+    explanation:
+      "fail nth=N [at=KIND] { ... } makes one step of its block fail, sweep [at=KIND] { ... } each in turn. "
+      + "Neither stands inside the other, and what is expected of the block speaks of its results only: "
+      + "kind, what and errno of fail, points and partial of sweep.",
+    example: "sweep {⏎  fail nth=1 { ioas create -> ENOMEM }⏎}")
 
   static let tooManyProblems = DiagnosticCode(
     "R0030", "Too many problems",

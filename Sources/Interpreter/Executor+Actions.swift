@@ -30,7 +30,7 @@ extension Executor {
 
   // The two kinds of failure meet here: what the script got wrong, and what the target answers.
   func tried<Result>(_ body: () throws(Errno) -> Result) throws(ActionError) -> Result {
-    do throws(Errno) { return try body() } catch { throw .errno(error) }
+    do throws(Errno) { return try asked(actionName, body) } catch { throw .errno(error) }
   }
 
   func given<Result>(_ body: () throws(Stop) -> Result) throws(ActionError) -> Result {

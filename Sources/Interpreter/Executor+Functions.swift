@@ -27,7 +27,9 @@ extension Executor {
         fail(.ENODEV("the device was unplugged"))
         return false
       }
-      do throws(Errno) { device.file = try target.open(path) } catch {
+      do throws(Errno) {
+        device.file = try asked("open") { () throws(Errno) in try target.open(path) }
+      } catch {
         fail(error)
         return false
       }
@@ -45,7 +47,9 @@ extension Executor {
     reason = nil
     defer { device.forget() }
     guard let file = device.file else { return }
-    do throws(Errno) { try target.close(file) } catch { fail(error) }
+    do throws(Errno) {
+      try asked("close") { () throws(Errno) in try target.close(file) }
+    } catch { fail(error) }
   }
 
   private func fail(_ error: Errno) {
@@ -112,9 +116,11 @@ extension Executor {
     reason = nil
     lastPlan = nil
     do throws(Errno) {
-      try bench.requestPage(
-        function, address, pasid: pasid, permissions: UInt32(truncatingIfNeeded: plan.permissions),
-        last: plan.isLast, group: UInt16(truncatingIfNeeded: group))
+      try asked("fault") { () throws(Errno) in
+        try bench.requestPage(
+          function, address, pasid: pasid, permissions: UInt32(truncatingIfNeeded: plan.permissions),
+          last: plan.isLast, group: UInt16(truncatingIfNeeded: group))
+      }
     } catch { fail(error) }
   }
 }

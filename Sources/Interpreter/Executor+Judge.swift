@@ -42,7 +42,7 @@ extension Executor {
 
   // MARK: Patterns
 
-  private func matches(
+  func matches(
     _ value: Value, _ path: [StepCode], _ comparison: Comparison, _ pattern: PatternCode,
     _ bound: inout [(slot: Int, value: Value)], _ place: Place
   ) throws(Stop) -> Bool {

@@ -143,7 +143,9 @@ extension Executor {
     if watches { before = snapshot(fd) }
     if isTracing { keepSent() }
     do throws(Errno) {
-      returned = try target.ioctl(fd, plan.request, argument)
+      returned =
+        sweep == nil
+        ? try target.ioctl(fd, plan.request, argument) : try sendSwept(plan, fd, argument)
       errno = 0
       reason = nil
     } catch {
@@ -153,6 +155,22 @@ extension Executor {
     }
     if watches { hasChangedState = !FactText.same(before, snapshot(fd)) }
     if isTracing { trace(plan) }
+  }
+
+  /// The same request until nothing of it is left to fail. Each time the process's struct is what it was.
+  private func sendSwept(_ plan: RequestPlan, _ fd: Int32, _ argument: UInt64) throws(Errno) -> Int32 {
+    let isOwn = plan.argument != nil
+    // A struct of the script's own, as long as one can be; one that cannot be read needs no care.
+    let kept = isOwn ? (try? target.memory.bytes(at: argument, count: plan.row?.minimumSize ?? 0)) ?? [] : []
+    return try asked(plan.name) { () throws(Errno) in
+      if !isOwn {
+        _ = write(work, structCount, at: argument)
+      } else if !kept.isEmpty {
+        // It may be memory that can only be read.
+        try? target.memory.write(kept, at: argument)
+      }
+      return try target.ioctl(fd, plan.request, argument)
+    }
   }
 
   var noPlace: Place { Place(source: program.source, span: Span.zero) }
@@ -360,7 +378,7 @@ extension Executor {
   func currentContext(_ place: Place) throws(Stop) -> Int32 {
     if let context { return context }
     do throws(Errno) {
-      let fd = try target.open("/dev/iommu")
+      let fd = try asked("open") { () throws(Errno) in try target.open("/dev/iommu") }
       context = fd
       return fd
     } catch {

@@ -89,6 +89,20 @@ final class Executor {
   var knownStale: Set<String> = []
   /// Threads, and the way to here.
   var stage = ScheduleStage()
+  /// Failures that are made, by `sweep` or by the run's options.
+  var sweep: FailureSweep?
+  /// The sweep is the run's: every call is under it.
+  let sweepsAll: Bool
+  /// A failure is armed by `fail`.
+  var isFailing = false
+  /// The statement whose calls are swept.
+  var sweptNode: Node?
+  /// What a statement that is no request does, for messages: `device add`.
+  var actionName: String {
+    if case .command(let command)? = sweptNode?.kind { command.verb?.name ?? "" } else { "" }
+  }
+  /// What the last `fail` or `sweep` answered.
+  var injectionResults: [(name: String, value: Value)] = []
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
@@ -116,6 +130,8 @@ final class Executor {
     self.options = options
     isTracing = options.trace != nil
     checks = options.check
+    sweepsAll = options.sweeps
+    if options.sweeps { sweep = FailureSweep(kinds: nil) }
     cancellation = options.cancellation
     until = options.until
     self.makeRig = makeRig
@@ -167,7 +183,14 @@ final class Executor {
       halted = reason ?? halted
     }
   }
-  private var isCleaningUp = false
+  private(set) var isCleaningUp = false
+
+  /// Whether there is no time for anything that need not be.
+  var isOutOfTime: Bool {
+    if let cancellation, cancellation.isCancelled { return true }
+    if let deadline = options.deadline, Clock.now() > deadline { return true }
+    return false
+  }
 
   private func execute(_ node: Node) {
     guard node.isEnabled else {
@@ -195,6 +218,7 @@ final class Executor {
     case .explore(let explore): execute(explore, node)
     case .parallel(let threads): execute(parallel: threads, node)
     case .deferred: break
+    case .injection(let injection): execute(injection, node)
     }
   }
 
@@ -238,6 +262,10 @@ final class Executor {
 
   private func execute(_ command: CommandNode, _ node: Node) {
     isAnswerChecked = !command.demand.checks.isEmpty
+    if let sweep {
+      sweep.hasGivenUp = false
+      sweptNode = node
+    }
     do throws(Stop) {
       try perform(command.body, watchesState: command.demand.watchesState)
     } catch {
@@ -254,6 +282,11 @@ final class Executor {
       if report.isOver { return }
     }
     if case .call = command.body { return }
+    if let sweep, sweep.hasGivenUp {
+      // Told already; what came of it is nobody's expectation.
+      for binding in command.bindings { slots[binding.slot] = .unset }
+      return
+    }
     let isAsExpected =
       switch command.demand.outcome {
       case .succeed: errno == 0 && ending == .completed
@@ -366,9 +399,10 @@ final class Executor {
     // What is rehearsed is further on in the file, which has a machine of its own.
     guard stage.atStop == nil, options.filter?(test.name, test.labels) ?? true else { return }
     let begin = Clock.now()
-    let saved = (rig, target, bench, context, arena, arenas, report, frames, stage)
+    let saved = (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale)
+    knownStale = []
     defer {
-      (rig, target, bench, context, arena, arenas, report, frames, stage) = saved
+      (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale) = saved
       comparing = target as? any ComparingTarget
     }
     report = CaseReport(name: test.name)

@@ -23,6 +23,7 @@ public enum Explain {
       if let op = SelftestOp.named(first) { return page(op) }
       if let number = requestNumber(first), let row = CommandTable.row(request: number) { return page(row) }
       if let function = Function(rawValue: first) { return page(function) }
+      if let page = statements[first] { return page }
       let family = VerbTable.beginning(with: first)
       if !family.isEmpty { return family.map { "\($0.synopsis)\n    \($0.summary)\n" }.joined() }
     }
@@ -35,7 +36,7 @@ public enum Explain {
       VerbTable.all.map { $0.name } + CommandTable.all.map { $0.name }
       + CommandTable.selftestOps.map { $0.name }
       + errnoNames + codes.codes.map { $0.code } + Function.allCases.map { $0.rawValue }
-      + StatementPage.all.map { $0.word }
+      + StatementPage.all.map { $0.word } + statements.keys.sorted()
     return Suggest.help(for: topic, in: known)
   }
 

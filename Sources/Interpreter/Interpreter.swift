@@ -29,10 +29,11 @@ public enum Interpreter {
     let begin = Clock.now()
     var options = options
     if let limit = options.secondsLimit { options.deadline = begin &+ UInt64(max(0, min(limit, 1e9)) * 1e9) }
+    var swept: [String: SweepCount] = [:]
     func over(_ verdict: Verdict, _ cases: [CaseResult], _ diagnostics: [Diagnostic]) -> ScriptResult {
       ScriptResult(
         name: source.name, verdict: verdict, cases: cases, diagnostics: diagnostics,
-        seconds: Clock.seconds(since: begin))
+        seconds: Clock.seconds(since: begin), swept: swept)
     }
     let (file, problems) = Parser.parse(source)
     let rig: Rig
@@ -51,6 +52,11 @@ public enum Interpreter {
     let executor = Executor(program: program, rig: rig, options: options, makeRig: makeRig)
     executor.runFrame(program.body)
     executor.finish(Place(source: source, span: source.lineSpan(source.lineCount)))
+    if let sweep = executor.sweep {
+      swept = sweep.ledger
+      executor.report.note(
+        "sweep: \(swept.values.reduce(0) { $0 + $1.calls }) calls were made to fail \(sweep.points) times")
+    }
     var cases = executor.results
     let own = executor.report.result(
       expectedFailure: nil, seconds: Clock.seconds(since: begin),

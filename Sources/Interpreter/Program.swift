@@ -20,6 +20,7 @@ final class Node {
     case run(RunNode)
     case explore(ExploreNode)
     case parallel([ThreadNode])
+    case injection(InjectionNode)
   }
   let kind: Kind
   let place: Place
@@ -187,6 +188,43 @@ final class TestNode {
     self.body = body
     self.skipReason = skipReason
     self.expectedFailure = expectedFailure
+  }
+}
+
+/// `fail` or `sweep`.
+final class InjectionNode {
+  let kind: InjectionStatement.Kind
+  /// Of `fail`.
+  let nth: Code?
+  /// The words of `at=`; empty for every kind of failure point.
+  let kinds: [(word: String, place: Place)]
+  let body: [Node]
+  let demand: Demand
+  /// From the word to the options.
+  let header: Span
+
+  init(
+    kind: InjectionStatement.Kind, nth: Code?, kinds: [(word: String, place: Place)], body: [Node],
+    demand: Demand, header: Span
+  ) {
+    self.kind = kind
+    self.nth = nth
+    self.kinds = kinds
+    self.body = body
+    self.demand = demand
+    self.header = header
+  }
+
+  /// What an expectation behind the block may speak of.
+  static func results(_ kind: InjectionStatement.Kind) -> [ResultSpec] {
+    switch kind {
+    case .fail:
+      [
+        ResultSpec("kind", .any, .named), ResultSpec("what", .text, .named),
+        ResultSpec("errno", .any, .named),
+      ]
+    case .sweep: [ResultSpec("points", .number, .named), ResultSpec("partial", .number, .named)]
+    }
   }
 }
 

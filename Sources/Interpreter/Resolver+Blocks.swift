@@ -63,6 +63,8 @@ extension Resolver {
     case .run(let run): return resolve(run, place(statement.span)).map { node(.run($0)) }
     case .explore(let explore): return resolve(explore, place(statement.span)).map { node(.explore($0)) }
     case .parallel(let block): return node(.parallel(resolve(parallel: block)))
+    case .injection(let injection):
+      return resolve(injection, place(statement.span)).map { node(.injection($0)) }
     case .require, .expectedFailure: return nil
     }
   }

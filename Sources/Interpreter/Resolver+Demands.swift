@@ -25,6 +25,10 @@ extension Resolver {
     guard let expectation else {
       return Demand(outcome: expectsSuccess ? .succeed : .anything, checks: [], text: "ok")
     }
+    return demand(expectation, results: results)
+  }
+
+  func demand(_ expectation: Expectation, results: [ResultSpec]) -> Demand {
     var outcome = Demand.Outcome.succeed
     if !expectation.alternatives.isEmpty {
       outcome = .oneOf(accepted(expectation.alternatives))

@@ -62,6 +62,8 @@ final class Resolver {
   /// Threads around the statement that is being resolved, and what is bound in each of them.
   var threadDepth = 0
   var bindingRecords: [Set<Int>] = []
+  /// Inside a `fail` or `sweep`.
+  var isInjecting = false
 
   init(
     program: Program, environment: Environment, loader: any ScriptLoader, defines: [String: String],

@@ -38,6 +38,8 @@ public protocol RunObserver: AnyObject {
 public struct RunOptions {
   /// Look for broken invariants after every statement.
   public var check = false
+  /// Make every call fail at each of its failure points before it succeeds, as if the script were one `sweep`.
+  public var sweeps = false
   /// Carry out nothing beyond this line of the script.
   public var until: Int?
   /// Values for `param`: name to text as on a command line.

@@ -85,6 +85,8 @@ public struct ScriptResult: Sendable {
   /// Problems of the script as such: from the parser, the resolver, and warnings.
   public let diagnostics: [Diagnostic]
   public let seconds: Double
+  /// With `RunOptions.sweeps`: every call by name, how often it was made and how many failures it was made to have.
+  public let swept: [String: SweepCount]
 
   public var counts: StatementCounts { cases.reduce(StatementCounts()) { $0 + $1.counts } }
 

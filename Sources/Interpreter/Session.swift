@@ -76,6 +76,11 @@ public final class Session {
     var outcome: String?
     for node in nodes {
       executor.run([node])
+      if case .injection(let injection) = node.kind, node.isEnabled, executor.report.failed == 0 {
+        let text = "ok, " + executor.injectionText(injection.kind, executor.injectionResults)
+        outcome = text
+        printed.text += "\(text)\n"
+      }
       if case .command(let command) = node.kind, executor.report.blocked == 0, node.isEnabled {
         if case .call = command.body { continue }
         let text = executor.outcomeText(command, ValueText(executor: executor))

@@ -38,6 +38,8 @@ public struct Statement: Sendable {
     case parameter(ParameterStatement)
     /// `defer destroy $vm`, `defer { ... }`: runs at the end of the enclosing block, last one first.
     case deferred(Block)
+    /// `fail nth=3 at=alloc { ... }`, `sweep { ... } -> points=12`
+    case injection(InjectionStatement)
     /// `require kernel>=6.15, backend=mock`: where it does not hold, the file or test is skipped.
     case require(Condition)
     /// `xfail "reason" until=2027-01-01` on a line of its own: the file or test is known to fail.
@@ -237,6 +239,27 @@ public struct DefinitionStatement: Sendable {
     self.name = name
     self.parameters = parameters
     self.body = body
+  }
+}
+
+/// `fail nth=3 at=alloc { ... } -> kind=alloc`: one step of the block fails. `sweep at=alloc { ... } -> points=12`: each
+/// in turn.
+public struct InjectionStatement: Sendable {
+  public enum Kind: String, Sendable {
+    case fail, sweep
+  }
+  public var kind: Kind
+  /// All of them named.
+  public var options: [Operand]
+  public var body: Block
+  /// The clause behind the block.
+  public var expectation: Expectation?
+
+  public init(kind: Kind, options: [Operand], body: Block, expectation: Expectation?) {
+    self.kind = kind
+    self.options = options
+    self.body = body
+    self.expectation = expectation
   }
 }
 

@@ -228,21 +228,21 @@ extension DiagnosticCode {
   static let reservedWord = DiagnosticCode(
     "P0208", "A word reserved for later",
     explanation:
-      "Injected failures and states to go back to will be statements of a later version. Their words "
-      + "are kept free, so that scripts written today stay valid.",
-    example: "sweep { ioas create }")
+      "Sequences that nobody interrupts, and states to go back to, will be statements of a later version. Their "
+      + "words are kept free, so that scripts written today stay valid.",
+    example: "atomic { ioas create }")
 
   static let unknownBlock = DiagnosticCode(
     "P0209", "A block that nobody knows",
     explanation:
-      "Blocks belong to test, for, if, def, defer, thread, explore and parallel. The word in front of this one is close to one of "
-      + "them.",
+      "Blocks belong to test, for, if, def, defer, thread, explore, parallel, fail and sweep. The word in front "
+      + "of this one is close to one of them.",
     example: "tset \"maps\" {⏎  ioas create⏎}")
 
   static let expectedBlock = DiagnosticCode(
     "P0210", "A block is missing",
     explanation:
-      "test, for, if and def take a block. Its { stands on the same line, so that a prompt knows that "
+      "test, for, if, def, fail and sweep take a block. Its { stands on the same line, so that a prompt knows that "
       + "more is to come.",
     example: "test \"a\"⏎{⏎}")
 

@@ -151,7 +151,7 @@ public struct Formatter {
 
   private mutating func put(_ statement: Statement, indent: Int) {
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel:
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection:
       return putBlocks(of: statement, indent: indent)
     case .deferred(let block) where !isShort(block): return putBlocks(of: statement, indent: indent)
     default: break
@@ -258,7 +258,7 @@ public struct Formatter {
         printer.put("] ")
       }
       return putSimple(inner.kind, &printer)
-    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel: break
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection: break
     }
     return nil
   }
@@ -272,7 +272,8 @@ public struct Formatter {
       return false
     }
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .deferred, .thread, .explore, .parallel: return false
+    case .test, .loop, .definition, .conditional, .injection, .deferred, .thread, .explore, .parallel:
+      return false
     default: return true
     }
   }
@@ -325,6 +326,18 @@ public struct Formatter {
     case .parallel(let block):
       printer.put("parallel")
       put(block, header: printer.text, from: start, indent: indent)
+    case .injection(let injection):
+      printer.put(injection.kind.rawValue)
+      for option in injection.options {
+        printer.put(" ")
+        printer.put(option)
+      }
+      put(injection.body, header: printer.text, from: start, indent: indent)
+      guard let expectation = injection.expectation else { return }
+      // Not lined up with others: it belongs to the brace.
+      var clause = Printer(source: source, indent: indent)
+      clause.put(expectation)
+      lines[lines.count - 1].text += "  " + clause.text
     case .deferred(let block):
       printer.put("defer")
       put(block, header: printer.text, from: start, indent: indent)
@@ -386,7 +399,7 @@ public struct Formatter {
     if block.statements.isEmpty { return header + " {}" }
     guard block.statements.count == 1, let statement = block.statements.first else { return nil }
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel: return nil
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection: return nil
     case .deferred(let inner) where !isShort(inner): return nil
     default: break
     }

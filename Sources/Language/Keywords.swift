@@ -6,6 +6,7 @@ public enum Keywords {
   public enum Statement: String, CaseIterable, Sendable {
     case expect, test, section, `for`, def, `if`, include, export, param, `defer`, require, xfail, iofd
     case thread, run, explore, parallel
+    case fail, sweep
   }
 
   /// The keyword a packed word is.
@@ -27,8 +28,6 @@ public enum Keywords {
 
   /// Words that begin a statement in a later version of the language, and what they will do.
   public static let reserved: [(word: String, meaning: String)] = [
-    ("sweep", "failing every fallible step in turn"),
-    ("fail", "failing one step"),
     ("atomic", "statements that no thread interrupts"),
     ("checkpoint", "naming a state to come back to"),
     ("rollback", "going back to a named state"),

@@ -3,14 +3,28 @@
 extension Parser {
   mutating func parseTest() throws(Recover) -> TestStatement {
     let name = try parseText("the name of the test")
+    let options = try parseBlockOptions()
+    let body = try parseBlock(in: .test, after: "the name of the test")
+    return TestStatement(name: name, options: options, body: body)
+  }
+
+  /// `key=value` in front of a block.
+  private mutating func parseBlockOptions() throws(Recover) -> [Operand] {
     var options: [Operand] = []
     while token.kind == .word && next.kind == .equal {
       try checkCount(options.count)
       options.append(try parseNamed())
     }
     try checkKeys(options)
-    let body = try parseBlock(in: .test, after: "the name of the test")
-    return TestStatement(name: name, options: options, body: body)
+    return options
+  }
+
+  /// `fail` or `sweep`, whose word has been read. What is expected stands behind the brace.
+  mutating func parseInjection(_ kind: InjectionStatement.Kind) throws(Recover) -> InjectionStatement {
+    let options = try parseBlockOptions()
+    let body = try parseBlock(in: .inner, after: options.isEmpty ? "'\(kind.rawValue)'" : "the options")
+    let expectation = token.kind == .arrow ? try parseExpectation() : nil
+    return InjectionStatement(kind: kind, options: options, body: body, expectation: expectation)
   }
 
   mutating func parseLoop() throws(Recover) -> LoopStatement {
@@ -148,7 +162,9 @@ extension Parser {
 
   // MARK: Blocks nobody knows
 
-  private static let blockWords = ["test", "for", "def", "if", "defer", "thread", "explore", "parallel"]
+  private static let blockWords = [
+    "test", "for", "def", "if", "defer", "thread", "explore", "parallel", "fail", "sweep",
+  ]
 
   /// The word that begins this line is no keyword, but one slip away from one that takes a block, and the
   /// line opens a block.

@@ -71,6 +71,8 @@ extension Parser {
     case .export: return .export(try parseExport())
     case .param: return .parameter(try parseParameter())
     case .defer: return .deferred(try parseDeferred())
+    case .fail: return .injection(try parseInjection(.fail))
+    case .sweep: return .injection(try parseInjection(.sweep))
     case .require: return .require(try parseCondition())
     case .xfail: return try parseExpectedFailure(keyword: word, in: context)
     case .thread: return .thread(try parseThread())

@@ -67,7 +67,12 @@ extension Machine {
       let endpoint = Endpoint(name, function, device, on: unit, memory, vfio)
       unit.add(endpoint)
       let group = companion?.device.group ?? CoreGroup(id: groupNumbers.allocate())
-      do throws(Errno) { try group.add(device) } catch {
+      do throws(Errno) {
+        if companion == nil { try kernel.failures.pass(.allocation, "a group") }
+        try kernel.failures.pass(.allocation, "the device's place in the group")
+        try kernel.failures.pass(.allocation, "a VFIO device")
+        try group.add(device)
+      } catch {
         driver.release(device)
         unit.unplug(function)
         unit.remove(endpoint)

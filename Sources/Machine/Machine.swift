@@ -141,8 +141,9 @@ public final class Machine: @unchecked Sendable {
   /// - Throws: ENOENT for another path; what opening a VFIO device throws.
   public func open(_ path: String) throws(Errno) -> OpenFile {
     switch path {
-    case "/dev/iommu": return kernel.open()
-    case "/dev/vfio/vfio": return kernel.open(vfio: true)
+    case "/dev/iommu", "/dev/vfio/vfio":
+      try kernel.failures.pass(.allocation, "an open /dev/iommu")
+      return kernel.open(vfio: path == "/dev/vfio/vfio")
     default:
       guard let device = vfioDevice(at: path) else { throw .ENOENT("the machine has no such device node") }
       return try device.open()
@@ -158,6 +159,7 @@ public final class Machine: @unchecked Sendable {
   ///
   /// - Throws: as `open`; EMFILE.
   public func open(_ path: String, by process: Process) throws(Errno) -> Int32 {
+    try kernel.failures.pass(.allocation, "a descriptor")
     let file = try open(path)
     do throws(Errno) { return try process.table.install(file) } catch {
       file.releaseFile()

@@ -226,28 +226,23 @@ extension ModelBench {
   }
 
   public func leaf(_ fd: Int32, hwpt: UInt32, iova: UInt64) -> Fact? {
-    guard let context = context(fd) else { return nil }
     var found: Fact?
-    do throws(Errno) {
-      try context.objects.with(PagingHWPT.self, hwpt) { object in
-        object.pagingDomain.forEachLeaf(in: Span64(iova, iova)) { leaf in
-          found = .record([
-            ("iova", .hex(leaf.iova.raw)), ("physical", .hex(leaf.physical.raw)),
-            ("size", .hex(1 << UInt64(min(63, leaf.sizeLg2)))),
-            ("read", .flag(leaf.protection.contains(.read))),
-            ("write", .flag(leaf.protection.contains(.write))), ("dirty", .flag(leaf.dirty)),
-          ])
-        }
-      }
-    } catch { return nil }
+    pagingDomain(fd, hwpt)?.forEachLeaf(in: Span64(iova, iova)) { leaf in
+      found = .record([
+        ("iova", .hex(leaf.iova.raw)), ("physical", .hex(leaf.physical.raw)),
+        ("size", .hex(1 << UInt64(min(63, leaf.sizeLg2)))),
+        ("read", .flag(leaf.protection.contains(.read))),
+        ("write", .flag(leaf.protection.contains(.write))), ("dirty", .flag(leaf.dirty)),
+      ])
+    }
     return found
   }
 
   /// - Throws: ENOENT, EOPNOTSUPP.
   private func domain(_ fd: Int32, _ hwpt: UInt32) throws(Errno) -> TableDomain {
-    guard let context = context(fd) else { throw .ENOENT("the file is no /dev/iommu") }
-    var found: (any PagingDomain)?
-    try context.objects.with(PagingHWPT.self, hwpt) { found = $0.pagingDomain }
+    guard let found = pagingDomain(fd, hwpt) else {
+      throw .ENOENT("no paging HWPT has this ID", UInt64(hwpt))
+    }
     guard let domain = found as? TableDomain else {
       throw .EOPNOTSUPP("the page table is not one of a hardware format")
     }

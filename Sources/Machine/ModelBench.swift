@@ -48,7 +48,7 @@ public final class ModelBench: Bench {
     ])
   }
 
-  private func facts(_ process: Process) -> Fact {
+  func facts(_ process: Process) -> Fact {
     .record([
       ("pid", .number(UInt64(process.pid))),
       ("uid", .number(UInt64(process.user.uid))),
@@ -75,10 +75,12 @@ public final class ModelBench: Bench {
   }
 
   public func translate(_ fd: Int32, hwpt: UInt32, iova: UInt64) -> UInt64? {
-    guard let context = context(fd) else { return nil }
-    do throws(Errno) {
-      return try context.objects.with(PagingHWPT.self, hwpt) { $0.pagingDomain.translate(IOVA(iova))?.raw }
-    } catch { return nil }
+    pagingDomain(fd, hwpt)?.translate(IOVA(iova))?.raw
+  }
+
+  /// Not by a lookup, which would be a failure point.
+  func pagingDomain(_ fd: Int32, _ hwpt: UInt32) -> (any PagingDomain)? {
+    (context(fd)?.objects.all.first { $0.id == hwpt } as? PagingHWPT)?.pagingDomain
   }
 
   // MARK: Processes
@@ -110,10 +112,4 @@ public final class ModelBench: Bench {
   }
 
   public func setMemlockLimit(_ bytes: UInt64) { target.process.memlockLimit = bytes }
-
-  // MARK: Failing on purpose
-
-  public func armFailure(nth: UInt64) { machine.kernel.failures.arm(nth: nth) }
-
-  public func disarmFailure() -> Bool { machine.kernel.failures.disarm() }
 }

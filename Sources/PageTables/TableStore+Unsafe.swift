@@ -44,7 +44,7 @@ public class TableStore: @unchecked Sendable {
     _ memory: PhysicalMemory, _ failures: FailurePoints, _ geometry: TableGeometry, emptyWord: UInt64,
     onNewRoot: (@Sendable (TableRoot) -> Void)? = nil
   ) throws(Errno) {
-    try failures.pass(.domainMap)
+    try failures.pass(.domainMap, "the root of a page table")
     let bytes = 8 << geometry.rootIndexLg2
     let root = try Self.allocate(memory, bytes: bytes)
     self.memory = memory
@@ -119,7 +119,7 @@ public class TableStore: @unchecked Sendable {
   ///
   /// - Throws: ENOMEM.
   final func allocateTable(bytes: Int, emptyWord: UInt64) throws(Errno) -> UInt64 {
-    try failures.pass(.domainMap)
+    try failures.pass(.domainMap, "a page-table page")
     let frame = try Self.allocate(memory, bytes: bytes)
     let count = max(1, bytes >> Int(Page.shift))
     ownership.withLock {

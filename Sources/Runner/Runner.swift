@@ -18,6 +18,8 @@ public final class Runner: Sendable {
     public var filter: [String] = []
     /// Look for broken invariants after every statement.
     public var check = false
+    /// Make every call fail at each of its failure points first.
+    public var sweeps = false
     /// Carry out nothing beyond this line.
     public var until: Int?
     /// Tell every request.
@@ -109,6 +111,7 @@ public final class Runner: Sendable {
   private func options(_ voice: Voice, _ cancellation: Cancellation, onlyTests: Bool) -> RunOptions {
     var options = RunOptions()
     options.check = configuration.check
+    options.sweeps = configuration.sweeps
     options.until = configuration.until
     options.defines = configuration.defines
     options.cancellation = cancellation

@@ -20,10 +20,13 @@ extension Selftest {
     guard flags & ~1 == 0 else { throw .EOPNOTSUPP("an unknown flag", UInt64(flags)) }
     let context = command.context
     let needsPin = flags & 1 != 0
-    try context.kernel.failures.pass(.allocation)
+    try context.kernel.failures.pass(.allocation, "the file of an access")
     let file = AccessFile(context.file, needsPin: needsPin)
     let descriptor: Int32
-    do throws(Errno) { descriptor = try command.task.files.install(file) } catch {
+    do throws(Errno) {
+      try context.kernel.failures.pass(.allocation, "a descriptor")
+      descriptor = try command.task.files.install(file)
+    } catch {
       file.releaseFile()
       throw .ENOMEM("the process has no free descriptor")
     }
@@ -96,16 +99,17 @@ extension Selftest {
     try withAccess(command) { file, access throws(Errno) in
       guard file.needsPin else { throw .EOPNOTSUPP("the access was made without NEEDS_PIN_PAGES") }
       let iova = resolve(command[L.AccessPages.iova], flags, access)
-      try command.context.kernel.failures.pass(.allocation)
+      try command.context.kernel.failures.pass(.allocation, "the frames of an item")
       try file.pin(access, iova: iova, length: length, writing: flags & Self.write != 0) {
         item, frames throws(Errno) in
         if address != 0 {
           try compare(frames, with: address &- iova & Page.mask, of: command.task)
         }
-        try command.context.kernel.failures.pass(.allocation)
+        try command.context.kernel.failures.pass(.allocation, "an item")
         file.takeNumber()
         command[L.AccessPages.outAccessPagesID] = item
-        try command.respond()
+        // The number is not given back.
+        try command.respond(stays: true)
       }
     }
     return 0
@@ -137,16 +141,18 @@ extension Selftest {
     let isWrite = flags & Self.write != 0
     let task = command.task
     try withAccess(command) { _, access throws(Errno) in
-      try command.context.kernel.failures.pass(.allocation)
+      try command.context.kernel.failures.pass(.allocation, "the buffer of an access")
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(length), alignment: 8)
       defer { buffer.deallocate() }
       buffer.initializeMemory(as: UInt8.self, repeating: 0)
+      if isWrite { try command.context.kernel.failures.pass(.copy, "the caller's buffer") }
       if isWrite, task.memory.copyIn(address, into: buffer) != buffer.count {
         throw .EFAULT("the caller's buffer is not readable", address, length)
       }
       try access.rw(
         iova: resolve(command[L.AccessRW.iova], flags, access), buffer: buffer, writing: isWrite,
         slow: flags & Self.slowPath != 0, by: task)
+      if !isWrite { try command.context.kernel.failures.pass(.copy, "the caller's buffer") }
       if !isWrite, task.memory.copyOut(address, from: UnsafeRawBufferPointer(buffer)) != buffer.count {
         throw .EFAULT("the caller's buffer is not writable", address, length)
       }
@@ -163,7 +169,10 @@ extension Selftest {
       throw .EINVAL("a dma-buf has 1 to 512 pages", length)
     }
     let buffer = try DMABuf(kernel: command.context.kernel, length: length)
-    do throws(Errno) { return try command.task.files.install(buffer) } catch {
+    do throws(Errno) {
+      try command.context.kernel.failures.pass(.allocation, "a descriptor")
+      return try command.task.files.install(buffer)
+    } catch {
       buffer.releaseFile()
       throw error
     }

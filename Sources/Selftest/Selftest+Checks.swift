@@ -3,6 +3,7 @@ internal import Drivers
 internal import IOMMU
 internal import IOMMUFD
 internal import Memory
+internal import Seams
 internal import UAPI
 
 private typealias L = Layout.Selftest
@@ -141,6 +142,9 @@ extension Selftest {
       guard let domain = domain as? MockDirtyDomain, domain.isTracking else {
         throw .EINVAL("the HWPT does not track what is written")
       }
+      let failures = command.context.kernel.failures
+      try failures.pass(.allocation, "a bitmap")
+      try failures.pass(.copy, "a bitmap")
       let bitmap = try memory.bytes(at: address, count: Int((bits + 7) / 8))
       for (index, byte) in bitmap.enumerated() where byte != 0 {
         for bit in 0..<UInt64(8) where byte >> bit & 1 == 1 {
@@ -151,7 +155,7 @@ extension Selftest {
       }
     }
     command[L.Dirty.outNrDirty] = count
-    try command.respond()
+    try command.respond(stays: true)
     return 0
   }
 

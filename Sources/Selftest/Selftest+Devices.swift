@@ -70,7 +70,7 @@ extension Selftest {
     try withDevice(command) { device, bound throws(Errno) in
       try locked(device) { () throws(Errno) in try bound.replace(pasid: pasid, with: &pageTable) }
       store(pageTable)
-      try command.respond()
+      try command.respond(stays: true)
     }
     return 0
   }

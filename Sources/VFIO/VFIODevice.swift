@@ -73,7 +73,7 @@ public final class VFIODevice: @unchecked Sendable {
       guard isRegistered else { throw .ENODEV("the device is gone", UInt64(index)) }
       files += 1
     }
-    do throws(Errno) { try kernel.failures.pass(.allocation) } catch {
+    do throws(Errno) { try kernel.failures.pass(.allocation, "an open VFIO device") } catch {
       closed()
       throw error
     }
@@ -82,6 +82,14 @@ public final class VFIODevice: @unchecked Sendable {
 
   /// One file less.
   func closed() { registration.withLock { files -= 1 } }
+
+  /// What is open, bound and attached, for whoever compares.
+  public var holdings: (files: Int, isBound: Bool, isAttached: Bool, pasids: [UInt32]) {
+    let (isBound, isAttached, pasids) = lock.withLock {
+      (bound != nil, self.isAttached, self.pasids.sorted())
+    }
+    return (registration.withLock { files }, isBound, isAttached, pasids)
+  }
 
   /// Whether a file is open.
   public var isOpen: Bool { registration.withLock { files > 0 } }
@@ -110,7 +118,8 @@ public final class VFIODevice: @unchecked Sendable {
       try resetFunction()
       resetWorks = true
     } catch { resetWorks = false }
-    do throws(Errno) { try kernel.failures.pass(.allocation) } catch {  // `vfio_config_init`
+    do throws(Errno) { try kernel.failures.pass(.allocation, "the configuration space of a device") } catch
+    {  // `vfio_config_init`
       object.unbind()
       throw error
     }
@@ -161,7 +170,7 @@ public final class VFIODevice: @unchecked Sendable {
       return
     }
     guard pasid < 1 << 31 else { throw .ENOSPC("a set of PASIDs ends at 2^31 - 1", UInt64(pasid)) }
-    try kernel.failures.pass(.allocation)
+    try kernel.failures.pass(.allocation, "a PASID of a device")
     try object.attach(pasid: pasid, to: &pageTable)
     pasids.insert(pasid)
   }

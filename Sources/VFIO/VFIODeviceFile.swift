@@ -80,7 +80,10 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
           throw .EBADFD("the descriptor is no iommufd", UInt64(UInt32(bitPattern: bind[L.iommufd])))
         }
         bind[L.outDevID] = try vfio.enable(in: context.context).id
-        do throws(Errno) { try bind.copyOut(L.outDevID) } catch {
+        do throws(Errno) {
+          try vfio.kernel.failures.pass(.copy, "the answer of a request")
+          try bind.copyOut(L.outDevID)
+        } catch {
           vfio.disable()
           throw error
         }
@@ -96,14 +99,17 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
   private func bindStruct(_ argument: UInt64, _ task: any CallingTask) throws(Errno) -> UserStruct {
     typealias L = Layout.VFIOBind
     guard version >= KernelVersion(6, 17) else {
+      try vfio.kernel.failures.pass(.copy, "the struct of a request")
       let head = try UserStruct(24, reading: 16, at: argument, in: task.memory)
       guard head[L.argsz] >= 16 else { throw .EINVAL("argsz is below 16", UInt64(head[L.argsz])) }
       guard head[L.flags] == 0 else { throw .EINVAL("unknown flag", UInt64(head[L.flags])) }
       guard head[L.iommufd] >= 0 else { throw .EINVAL("the descriptor is negative") }
       return head
     }
+    try vfio.kernel.failures.pass(.copy, "the size of a struct")
     let size = try task.memory.load(UInt32.self, at: argument)
     guard size >= 16 else { throw .EINVAL("argsz is below 16", UInt64(size)) }
+    try vfio.kernel.failures.pass(.copy, "the struct of a request")
     let whole = try UserStruct(24, extending: Int(size), at: argument, in: task.memory)
     guard whole[L.iommufd] >= 0 else { throw .EINVAL("the descriptor is negative") }
     guard whole[L.flags] & ~1 == 0 else { throw .EINVAL("unknown flag", UInt64(whole[L.flags])) }
@@ -118,6 +124,7 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
   /// - Throws: EFAULT, EINVAL; what `VFIODevice.attach` throws.
   private func attach(_ argument: UInt64, _ task: any CallingTask) throws(Errno) {
     typealias L = Layout.VFIOAttach
+    try vfio.kernel.failures.pass(.copy, "the struct of a request")
     var attach = try UserStruct(16, reading: 12, at: argument, in: task.memory)
     guard attach[L.argsz] >= 12 else { throw .EINVAL("argsz is below 12", UInt64(attach[L.argsz])) }
     let hasPASID = try pasidFlag(attach[L.flags])
@@ -125,16 +132,22 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
       guard attach[L.argsz] >= 16 else {
         throw .EINVAL("argsz is below 16, and there is a PASID", UInt64(attach[L.argsz]))
       }
+      try vfio.kernel.failures.pass(.copy, "the PASID of a request")
       try attach.read(from: 12, to: 16)
     }
     try vfio.lock.withLock { () throws(Errno) in
       guard let object = vfio.bound else { throw .EINVAL("the device is not bound") }
+      // Only a first attachment is undone as it was.
+      let stays = hasPASID || vfio.isAttached
       if hasPASID {
         try vfio.attach(object, pasid: attach[L.pasid], to: &attach[L.ptID])
       } else {
         try vfio.attach(object, to: &attach[L.ptID])
       }
-      do throws(Errno) { try attach.copyOut(L.ptID) } catch {
+      do throws(Errno) {
+        try vfio.kernel.failures.pass(stays ? .answer : .copy, "the answer of a request")
+        try attach.copyOut(L.ptID)
+      } catch {
         vfio.detach()
         throw error
       }
@@ -146,6 +159,7 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
   /// - Throws: EFAULT, EINVAL. Detaching what is not attached succeeds.
   private func detach(_ argument: UInt64, _ task: any CallingTask) throws(Errno) {
     typealias L = Layout.VFIODetach
+    try vfio.kernel.failures.pass(.copy, "the struct of a request")
     var detach = try UserStruct(12, reading: 8, at: argument, in: task.memory)
     guard detach[L.argsz] >= 8 else { throw .EINVAL("argsz is below 8", UInt64(detach[L.argsz])) }
     let hasPASID = try pasidFlag(detach[L.flags])
@@ -153,6 +167,7 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
       guard detach[L.argsz] >= 12 else {
         throw .EINVAL("argsz is below 12, and there is a PASID", UInt64(detach[L.argsz]))
       }
+      try vfio.kernel.failures.pass(.copy, "the PASID of a request")
       try detach.read(from: 8, to: 12)
     }
     vfio.lock.withLock {
@@ -175,11 +190,13 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
   /// - Throws: EFAULT, EINVAL.
   private func getInfo(_ argument: UInt64, _ task: any CallingTask) throws(Errno) {
     typealias L = Layout.VFIODeviceInfo
+    try vfio.kernel.failures.pass(.copy, "the struct of a request")
     var info = try UserStruct(24, reading: 16, at: argument, in: task.memory)
     guard info[L.argsz] >= 16 else { throw .EINVAL("argsz is below 16", UInt64(info[L.argsz])) }
     info[L.flags] = vfio.lock.withLock { vfio.resetWorks } ? 3 : 2
     info[L.numRegions] = 9
     info[L.numIRQs] = 5
+    try vfio.kernel.failures.pass(.copy, "the answer of a request")
     try info.copyOut(Int(min(info[L.argsz], 24)))
   }
 

@@ -214,7 +214,7 @@ struct GuestTableTests {
     let endpoint = try bench.owned(Self.everything)
     let domain = try bench.domain(HWPTFlag.pasid, for: endpoint)
     var failedOnce = false
-    for n in 1...10 {
+    for n in 1...20 {
       bench.machine.kernel.failures.arm(nth: UInt64(n))
       defer { bench.machine.kernel.failures.disarm() }
       do {

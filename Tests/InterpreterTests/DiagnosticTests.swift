@@ -98,6 +98,8 @@ import UAPI
     #expect(Explain.page("EADDRINUSE")?.contains("98") == true)
     #expect(Explain.page("0x3b85")?.contains("IOAS_MAP") == true)
     #expect(Explain.page("mem")?.contains("mem alloc") == true)
+    #expect(Explain.page("sweep")?.contains("points") == true)
+    #expect(Explain.page("fail")?.contains("nth=N") == true)
     #expect(Explain.page("nonsense") == nil)
     #expect(Explain.suggestion(for: "EEXST")?.contains("EEXIST") == true)
   }

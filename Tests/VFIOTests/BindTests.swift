@@ -125,7 +125,7 @@ struct BindTests {
     #expect(try program.request(program.process.table.open.last?.fd ?? 0, "IOAS_ALLOC").errno == nil)
   }
 
-  /// Every place where binding can run out of memory, one after the other.
+  /// Every place where binding can fail, one after the other.
   @Test func runningOutOfMemoryLeavesNothing() throws {
     let program = try Program()
     let iommufd = try program.open("/dev/iommu")
@@ -136,7 +136,7 @@ struct BindTests {
     #expect(!program.endpoints[0].vfio.isOpen)
     let vfio = try program.open("/dev/vfio/devices/vfio0")
     var failed = 0
-    for nth in 1...20 as ClosedRange<UInt64> {
+    for nth in 1...40 as ClosedRange<UInt64> {
       failures.arm(nth: nth)
       let answer = try bind(program, vfio, ["iommufd": UInt64(iommufd)])
       guard failures.disarm() else {
@@ -145,7 +145,8 @@ struct BindTests {
         break
       }
       failed += 1
-      #expect(answer.errno == .ENOMEM)
+      // The struct, and the answer, may be out of reach.
+      #expect([.ENOMEM, .EFAULT].contains(answer.errno))
       #expect(program.endpoints[0].device.group?.isOnDefaultDomain == true)
       program.expectWhole()
     }

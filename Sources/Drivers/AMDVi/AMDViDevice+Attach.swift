@@ -54,7 +54,7 @@ extension AMDViDevice {
     guard usesPRI else { return }
     do throws(Errno) {
       guard unit.takesPageRequests else { throw .EINVAL("the IOMMU has no page request queue") }
-      try joinFaultQueue(unit.failures)
+      try joinFaultQueue(unit.failures, as: .spare)
       takesPageRequests = true
     } catch {
       disablePRI()
@@ -125,9 +125,8 @@ extension AMDViDevice {
       throw .EINVAL("the function has no such PASID", UInt64(pasid), UInt64(pasidLimit))
     }
     guard usesPASIDs, gcr3 != nil else { throw .EINVAL("the function is on no domain with guest tables") }
-    do throws(Errno) { try unit.failures.pass(.allocation) } catch {
-      throw .EINVAL("no memory to remember the PASID", UInt64(pasid))
-    }
+    try unit.failures.pass(
+      .allocation, "a PASID of a domain", as: .EINVAL("no memory to remember the PASID", UInt64(pasid)))
     try new.members.lock.withLock { () throws(Errno) in
       try setGuestTable(pasid, new.table.root.address)
       new.members.add(self, pasid: pasid)

@@ -19,6 +19,9 @@ final class AMDViDomainIDs: @unchecked Sendable {
     for id in 1...highest where elsewhere >> UInt64(id) & 1 == 0 { free(UInt16(id)) }
   }
 
+  /// IDs that are taken.
+  var taken: Int { lock.withLock { count } }
+
   /// Nil when all are taken.
   func allocate() -> UInt16? {
     lock.withLock {

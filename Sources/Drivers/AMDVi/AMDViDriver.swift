@@ -68,6 +68,7 @@ public class AMDViDriver: PCIDriver, FlaggedAllocation, PageResponding, VIOMMUPr
   public func add(_ name: String, _ port: any RegisterPort, _ platform: AMDViPlatform) throws(Errno)
     -> AMDViIOMMU
   {
+    try failures.pass(.allocation, "an IOMMU")
     let unit = try AMDViIOMMU(name, self, port, platform, memory: memory, failures: failures)
     lock.withLock {
       common.features &= unit.features
@@ -115,7 +116,7 @@ public class AMDViDriver: PCIDriver, FlaggedAllocation, PageResponding, VIOMMUPr
     guard let unit = iommu as? AMDViIOMMU, function.segment == unit.platform.segment,
       function.requesterID <= unit.platform.lastDeviceID
     else { throw .ENODEV("no IVRS entry names the function", UInt64(function.source)) }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a device")
     let abilities = function.capabilities
     let limit =
       servesPASIDs && abilities.pasidBits > 0
@@ -135,7 +136,8 @@ public class AMDViDriver: PCIDriver, FlaggedAllocation, PageResponding, VIOMMUPr
   // MARK: Domains
 
   func allocateDomain() throws(Errno) -> UInt16 {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
+    try failures.pass(.allocation, "a domain ID")
     guard let id = domainIDs.allocate() else { throw .ENOMEM("no domain ID is free") }
     return id
   }
@@ -233,7 +235,7 @@ public final class AMDViDescribingDriver: AMDViDriver, HardwareInformation, @unc
     guard type == 0 || type == Self.type else {
       throw .EOPNOTSUPP("AMD-Vi has no such information", UInt64(type))
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "hardware information")
     let (efr, efr2) = commonFeatures
     return (Self.type, .long(efr) + .long(efr2))
   }

@@ -26,9 +26,10 @@ final class AMDViGCR3Table: @unchecked Sendable {
     guard levels - 1 <= unit.highestGLX else {
       throw .EINVAL("the IOMMU has not enough levels of GCR3 tables", UInt64(levels))
     }
+    try unit.failures.pass(.allocation, "the domain ID of a GCR3 table")
     guard let id = unit.amd.domainIDs.allocate() else { throw .ENOSPC("no domain ID is free") }
     do throws(Errno) {
-      try unit.failures.pass(.allocation)
+      try unit.failures.pass(.allocation, "the root of a GCR3 table")
       let frame = try unit.memory.allocateFrame()
       frames = [frame]
       root = frame.address
@@ -55,7 +56,7 @@ final class AMDViGCR3Table: @unchecked Sendable {
         let place = entry(pasid, level, in: page)
         var word = unit.memory.load64(at: place) ?? 0
         if word & AMDViGCR3.valid == 0 {
-          try unit.failures.pass(.allocation)
+          try unit.failures.pass(.allocation, "a page of a GCR3 table")
           let frame = try unit.memory.allocateFrame()
           frames.append(frame)
           word = frame.address.raw | AMDViGCR3.valid

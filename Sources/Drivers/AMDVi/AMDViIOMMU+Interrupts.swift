@@ -25,6 +25,9 @@ final class AMDViInterruptTables: @unchecked Sendable {
     }
   }
 
+  /// Entries that are taken, of all functions.
+  var taken: Int { lock.withLock { tables.values.reduce(0) { $0 + $1.taken } } }
+
   /// The next entry of a function; nil when all `count` are taken. `alloc_irq_index`.
   func takeEntry(of id: UInt16, count: Int) -> Int? {
     lock.withLock {
@@ -56,6 +59,7 @@ extension AMDViIOMMU: InterruptRemapping {
     guard let device = device as? AMDViDevice, device.unit === self else {
       throw .EINVAL("not a device behind the IOMMU")
     }
+    try failures.pass(.allocation, "an interrupt")
     _ = try table(of: device)
     let count = 1 << Int(interruptCountLg2)
     guard let index = interruptTables.takeEntry(of: device.deviceID, count: count) else {
@@ -114,7 +118,7 @@ extension AMDViIOMMU: InterruptRemapping {
 
   /// A table of entries that refuse, and the function's device table entry that points to it.
   private func makeInterruptTable(for device: AMDViDevice) throws(Errno) -> PhysAddr {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "an interrupt table")
     let bytes = (usesLongInterruptEntries ? 16 : 4) << Int(interruptCountLg2)
     let pages = max(1, bytes >> Int(Page.shift))
     let table = try memory.allocateContiguous(pages, alignment: pages).address

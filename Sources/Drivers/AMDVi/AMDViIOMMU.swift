@@ -100,6 +100,16 @@ public final class AMDViIOMMU: HardwareIOMMU, @unchecked Sendable {
 
   func remove(_ device: AMDViDevice) { deviceLock.withLock { devices[device.deviceID] = nil } }
 
+  /// `AMDViDevice.attach`.
+  public override var blocksOnFailure: Bool { true }
+
+  public override var holdings: [(name: String, count: Int)] {
+    [
+      ("domain-ids", amd.domainIDs.taken), ("interrupts", interruptTables.taken),
+      ("functions", deviceLock.withLock { devices.count { $0.value.device != nil } }),
+    ]
+  }
+
   // MARK: Interrupts
 
   /// An interrupt is of one of three logs, and one vector may stand for all: the driver looks at each.

@@ -25,7 +25,8 @@ final class AMDViMembers: @unchecked Sendable {
         units[index].count += 1
         return
       }
-      try unit.failures.pass(.allocation)
+      try unit.failures.pass(.allocation, "the domain's link to an IOMMU")
+      try unit.failures.pass(.allocation, "the IOMMU's place in the domain")
       units.append((unit, 1))
     }
   }

@@ -32,7 +32,7 @@ struct AMDViRings: Sendable {
   init(_ memory: PhysicalMemory, _ failures: FailurePoints, lastDeviceID: UInt16, isSNP: Bool) throws(Errno) {
     var taken: [FrameNumber] = []
     func take(sizeLg2: UInt64) throws(Errno) -> PhysAddr {
-      try failures.pass(.allocation)
+      try failures.pass(.allocation, "a table or queue of the IOMMU")
       let count = 1 << Int(sizeLg2 - Page.shift)
       let first = try memory.allocateContiguous(count, alignment: count)
       taken += (0..<UInt32(count)).map { FrameNumber(first.raw + $0) }

@@ -41,7 +41,7 @@ public final class AMDViVIOMMU: VIOMMUNesting, @unchecked Sendable {
     guard data.type == AMDViNestedDomain.dataType else {
       throw .EOPNOTSUPP("data of another driver", UInt64(data.type))
     }
-    try unit.failures.pass(.allocation)
+    try unit.failures.pass(.allocation, "a nested domain")
     let bytes = try data.copyIn(
       type: AMDViNestedDomain.dataType, minimum: AMDViNestedDomain.dataSize,
       kernelSize: AMDViNestedDomain.dataSize)
@@ -56,11 +56,13 @@ public final class AMDViVIOMMU: VIOMMUNesting, @unchecked Sendable {
 
   func mapping(of guestID: UInt16) throws(Errno) -> DomainMapping {
     try lock.withLock { () throws(Errno) -> DomainMapping in
-      try unit.failures.pass(.allocation)
+      try unit.failures.pass(.allocation, "a guest's domain ID")
       if let known = mappings[guestID] {
         known.users += 1
         return known
       }
+      try unit.failures.pass(.allocation, "the place of a guest's domain ID")
+      try unit.failures.pass(.allocation, "a domain ID for a guest's")
       guard let hostID = unit.amd.domainIDs.allocate() else { throw .ENOSPC("no domain ID is free") }
       let mapping = DomainMapping(guestID: guestID, hostID: hostID)
       mappings[guestID] = mapping

@@ -54,7 +54,7 @@ open class TableDomain: PagingDomain, @unchecked Sendable {
   public final func map(_ iova: IOVA, to physical: PhysAddr, length: UInt64, protection: Protection)
     throws(Errno)
   {
-    try failures.pass(.domainMap)
+    try failures.pass(.domainMap, "a map call")
     let smallest = pageSizes & (0 &- pageSizes)
     guard (iova.raw | physical.raw | length) & (smallest &- 1) == 0 else {
       throw .EINVAL(

@@ -54,7 +54,7 @@ final class FlatMockTable: MockTree, MockTable, @unchecked Sendable {
     while done < length {
       let (size, bytes) = choose(iova + done, physical &+ done, length - done)
       do throws(Errno) {
-        do throws(Errno) { try failures.pass(.domainMap) } catch { throw .ENOENT("injected failure: map") }
+        try failures.pass(.domainMap, "a map call", as: .ENOENT("the mock's map was made to fail"))
         try install(iova + done, physical &+ done, bytes, isHuge: size == Self.hugeSize, &done)
       } catch {
         if done > 0 { _ = unmap(iova, length: done) }

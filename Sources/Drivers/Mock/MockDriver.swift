@@ -47,7 +47,9 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
   public func createDevice(flags: UInt32, on instance: IOMMUInstance) throws(Errno) -> MockDevice {
     let known = MockDevice.Flags.known(in: version).rawValue
     guard flags & ~known == 0 else { throw .EINVAL("an unknown device flag", UInt64(flags), UInt64(known)) }
-    try failures.pass(.allocation)
+    for what in ["a mock device", "a group", "the device's place in the group"] as [StaticString] {
+      try failures.pass(.allocation, what)
+    }
     let (number, group) = (lock.withLock { deviceNumbers.allocate() }, groupNumbers.allocate())
     let device = MockDevice(
       number: number, flags: MockDevice.Flags(rawValue: flags), on: instance, in: version)
@@ -88,7 +90,7 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
       }
       kind = try data.copyIn(type: MockABI.hwptDataType, minimum: 4, kernelSize: 8).word(4)
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
     let table = try makeTable(kind, for: device)
     return tracks ? MockDirtyDomain(table, of: self) : MockDomain(table, of: self)
   }
@@ -130,7 +132,7 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
     }
     let config = try data.copyIn(
       type: MockABI.hwptDataType, minimum: 4, kernelSize: version >= KernelVersion(6, 19) ? 8 : 4)
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a nested domain")
     return MockNestedDomain(self, word: config.word(0), viommu: viommu)
   }
 
@@ -202,7 +204,7 @@ public final class MockDriver: PageResponding, HardwareInformation, FlaggedAlloc
     guard type == 0 || type == MockABI.hwInfoType else {
       throw .EOPNOTSUPP("the mock has no such information", UInt64(type))
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "hardware information")
     return (MockABI.hwInfoType, .words(0, MockABI.hwInfoRegister))
   }
 

@@ -129,7 +129,7 @@ class MockTree: @unchecked Sendable {
 
   @inline(never)
   private func link(below table: Table, _ index: Int, level: Int) throws(Errno) -> Table {
-    try failures.pass(.domainMap)
+    try failures.pass(.domainMap, "a page-table page")
     let new = lock.withLock { take() }
     let item = UInt64(UInt(bitPattern: new)) | UInt64(level) << Item.levelShift | Item.present
     let (done, seen) = table[index].compareExchange(

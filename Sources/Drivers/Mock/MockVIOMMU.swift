@@ -22,7 +22,7 @@ public final class MockVIOMMU: VIOMMUNesting, VIOMMUInvalidation, VIOMMUQueues, 
     guard let data else { return }
     // {in_data, out_data, out_mmap_offset:64, out_mmap_length:64}; the first version ended after out_data.
     let input = try data.copyIn(type: MockABI.viommuType, minimum: 8, kernelSize: 24).word(0)
-    try mock.failures.pass(.allocation)
+    try mock.failures.pass(.allocation, "pages to map")
     let first = try mock.memory.allocateContiguous(2)
     let frames = [first, FrameNumber(first.raw + 1)]
     let length = UInt64(frames.count) * Page.size
@@ -53,7 +53,7 @@ public final class MockVIOMMU: VIOMMUNesting, VIOMMUInvalidation, VIOMMUQueues, 
   /// All entries are copied before the first acts. `mock_viommu_cache_invalidate`.
   public func invalidate(_ entries: UserArray, done: inout UInt32) throws(Errno) {
     if entries.count == 0, entries.type == MockABI.invalidateType { return }
-    try mock.failures.pass(.allocation)
+    try mock.failures.pass(.allocation, "entries of an invalidation")
     let all = try entries.copyAll(type: MockABI.invalidateType, kernelSize: 12)
     while done < entries.count {
       let flags = all.word(Int(done) * 12)

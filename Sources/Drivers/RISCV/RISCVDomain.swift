@@ -41,7 +41,7 @@ public final class RISCVDomain: TableDomain, @unchecked Sendable {
     guard iommu.has(RISCVDriver.capability(mode)) else {
       throw .ENODEV("the IOMMU of the device does not have the page table's mode", UInt64(mode.rawValue))
     }
-    try riscv.failures.pass(.allocation)
+    try riscv.failures.pass(.allocation, "the bond of domain and device")
     link(device)
     // Sv39, Sv48 and Sv57 are 8, 9 and 10.
     let modeField = UInt64(mode.rawValue) - 3 + RISCV.TablePointer.sv39OrSv32

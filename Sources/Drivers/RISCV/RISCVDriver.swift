@@ -56,7 +56,7 @@ public final class RISCVDriver: PCIDriver, @unchecked Sendable {
     guard
       let mode = [RISCVTable.Mode.sv57, .sv48, .sv39].first(where: { iommu.has(Self.capability($0)) })
     else { throw .ENODEV("the IOMMU has none of Sv39, Sv48 and Sv57", iommu.capabilities) }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
     let pscid = try allocatePSCID()
     do throws(Errno) {
       let table = try RISCVTable(
@@ -70,7 +70,7 @@ public final class RISCVDriver: PCIDriver, @unchecked Sendable {
   }
 
   private func allocatePSCID() throws(Errno) -> UInt32 {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a PSCID")
     return try lock.withLock { () throws(Errno) -> UInt32 in
       let number = pscids.allocate()
       guard number <= Self.lastPSCID else {
@@ -81,6 +81,9 @@ public final class RISCVDriver: PCIDriver, @unchecked Sendable {
     }
   }
 
+  /// Of all IOMMUs together.
+  var pscidsTaken: Int { lock.withLock { pscids.count } }
+
   func free(pscid: UInt32) { lock.withLock { pscids.free(Int(pscid)) } }
 
   // MARK: Devices
@@ -88,7 +91,7 @@ public final class RISCVDriver: PCIDriver, @unchecked Sendable {
   /// The context exists from here on, not valid. `riscv_iommu_probe_device`.
   public func probe(_ function: PCIFunction, behind iommu: IOMMUInstance) throws(Errno) -> PCIDevice {
     guard let iommu = iommu as? RISCVInstance else { throw .ENODEV("not a RISC-V IOMMU") }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a device")
     guard let context = iommu.contextAddress(of: function.source) else {
       throw .ENODEV("the device directory has no place for the device", UInt64(function.source))
     }

@@ -23,7 +23,7 @@ extension RISCVInstance {
   public static func bringUp(_ name: String, driver: RISCVDriver, port: any RegisterPort, site: Site)
     throws(Errno) -> RISCVInstance
   {
-    try site.failures.pass(.allocation)
+    try site.failures.pass(.allocation, "an IOMMU")
     let iommu = RISCVInstance(name: name, driver: driver, port: port, site: site)
     iommu.capabilities = port.read64(RISCV.Register.capabilities)
     iommu.featureControl = port.read32(RISCV.Register.fctl)
@@ -125,7 +125,9 @@ extension RISCVInstance {
     var size = min(queue.wantedSize, largest)
     while true {
       do throws(Errno) {
-        queue.address = try allocate(bytes: max(2 << Int(size + queue.entrySizeLg2), Int(Page.size)))
+        queue.address = try allocate(
+          bytes: max(2 << Int(size + queue.entrySizeLg2), Int(Page.size)),
+          point: size > 0 ? .spare : .allocation)
         break
       } catch {
         guard size > 0 else { throw error }

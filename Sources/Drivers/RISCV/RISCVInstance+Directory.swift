@@ -55,7 +55,7 @@ extension RISCVInstance {
         return (entry >> RISCV.ppnShift & RISCV.ppnMask) << RISCV.pageShift
       }
       let table: UInt64
-      do throws(Errno) { table = try allocate(bytes: Int(Page.size)) } catch { return nil }
+      do throws(Errno) { table = try allocate(bytes: Int(Page.size), missing: .ENODEV) } catch { return nil }
       let new = Self.pageField(table) | Entry.v
       if site.memory.exchange64(at: PhysAddr(place), from: entry, to: new) { return table }
       free(table)

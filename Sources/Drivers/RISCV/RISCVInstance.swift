@@ -95,6 +95,8 @@ public final class RISCVInstance: HardwareIOMMU, @unchecked Sendable {
 
   public override func handle(_ interrupt: HardwareInterrupt) { take(interrupt) }
 
+  public override var holdings: [(name: String, count: Int)] { [("pscids", riscv.pscidsTaken)] }
+
   // MARK: Memory
 
   /// A page's number where queue bases, `ddtp` and directory entries have it. `phys_to_ppn`.
@@ -103,12 +105,16 @@ public final class RISCVInstance: HardwareIOMMU, @unchecked Sendable {
   /// Zeroed memory that lives as long as the IOMMU, aligned to its size. `riscv_iommu_get_pages`, which allocates the
   /// pages and a note of them.
   ///
+  /// - Parameters:
+  ///   - point: what a failure is to the caller.
+  ///   - missing: what the caller makes of it.
   /// - Throws: ENOMEM.
-  func allocate(bytes: Int) throws(Errno) -> UInt64 {
+  func allocate(bytes: Int, point: FailurePoint = .allocation, missing: Errno? = nil) throws(Errno) -> UInt64
+  {
     let count = max(1, bytes >> Int(Page.shift))
-    try site.failures.pass(.allocation)
+    try site.failures.pass(point, "pages for the IOMMU", as: missing)
     let frame = try site.memory.allocateContiguous(count, alignment: count)
-    do throws(Errno) { try site.failures.pass(.allocation) } catch {
+    do throws(Errno) { try site.failures.pass(point, "the note of pages", as: missing) } catch {
       for offset in 0..<UInt32(count) { site.memory.release(FrameNumber(frame.raw + offset)) }
       throw error
     }

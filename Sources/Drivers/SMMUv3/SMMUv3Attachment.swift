@@ -53,10 +53,10 @@ struct SMMUv3Attachment {
     if let tables {
       if let nested = new as? SMMUv3NestedDomain { place = try nested.place(of: device) }
       // The record of the attachment, and the grown array of invalidations.
-      try device.unit.failures.pass(.allocation)
+      try device.unit.failures.pass(.allocation, "the domain's list of devices")
       try device.enableFaults(for: new)
       do throws(Errno) {
-        try device.unit.failures.pass(.allocation)
+        try device.unit.failures.pass(.allocation, "the old domain's list of devices")
         try tables.enter(device, tables.holders(device, ssid: ssid, ats: ats))
       } catch {
         device.disableFaults(for: new)

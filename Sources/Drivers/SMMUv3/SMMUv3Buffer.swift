@@ -10,8 +10,10 @@ final class SMMUv3Buffer: @unchecked Sendable {
   private let frames: Range<UInt32>
 
   /// - Throws: ENOMEM.
-  init(_ bytes: Int, _ memory: PhysicalMemory, _ failures: FailurePoints) throws(Errno) {
-    try failures.pass(.allocation)
+  init(_ bytes: Int, _ memory: PhysicalMemory, _ failures: FailurePoints, _ point: FailurePoint = .allocation)
+    throws(Errno)
+  {
+    try failures.pass(point, "memory that the SMMU reads")
     let count = max(1, (bytes + Int(Page.mask)) >> Int(Page.shift))
     let aligned = count.nonzeroBitCount == 1 ? count : 1 << (Int.bitWidth - count.leadingZeroBitCount)
     let first = try memory.allocateContiguous(count, alignment: aligned)

@@ -51,7 +51,8 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
   public func bringUp(_ name: String, _ port: any RegisterPort, _ platform: SMMUv3Platform) throws(Errno)
     -> SMMUv3Unit
   {
-    try SMMUv3Unit(name, self, port, platform)
+    try failures.pass(.allocation, "an SMMU")
+    return try SMMUv3Unit(name, self, port, platform)
   }
 
   func attaching<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
@@ -61,7 +62,8 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
   // MARK: ASIDs
 
   private func allocateASID(bits: Int) throws(Errno) -> UInt32 {
-    try idLock.withLock { () throws(Errno) -> UInt32 in
+    try failures.pass(.allocation, "an ASID")
+    return try idLock.withLock { () throws(Errno) -> UInt32 in
       let id = asids.allocate()
       guard id < 1 << bits else {
         asids.free(id)
@@ -72,6 +74,9 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
   }
 
   func freeASID(_ id: UInt32) { idLock.withLock { asids.free(Int(id)) } }
+
+  /// Of all SMMUs together.
+  var asidsTaken: Int { idLock.withLock { asids.count } }
 
   /// Others have these.
   func reserveASIDs(_ count: Int) {
@@ -90,7 +95,8 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
   /// `arm_smmu_probe_device`. PASIDs are turned on before ATS, which has to be so.
   public func probe(_ function: PCIFunction, behind iommu: IOMMUInstance) throws(Errno) -> PCIDevice {
     let unit = try Self.unit(iommu)
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a device")
+    try failures.pass(.allocation, "the streams of a device")
     let device = SMMUv3Device(function, behind: unit)
     try unit.add(device)
     function.configure { $0.pasid = true }
@@ -133,7 +139,7 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
     if flags & ~(HWPTFlag.nestParent | HWPTFlag.dirtyTracking | HWPTFlag.pasid) != 0 {
       throw .EOPNOTSUPP("an unknown flag", UInt64(flags))
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
     guard known.contains(flags) else {
       throw .EOPNOTSUPP("the driver knows no domain with these flags together", UInt64(flags))
     }
@@ -197,10 +203,10 @@ public final class SMMUv3Driver: PCIDriver, FlaggedAllocation, HardwareInformati
       guard let front = unit.front, type == Tegra241Front.informationType else {
         throw .EOPNOTSUPP("the SMMU has no such information", UInt64(type))
       }
-      try failures.pass(.allocation)
+      try failures.pass(.allocation, "hardware information")
       return (type, front.information)
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "hardware information")
     return (
       Self.informationType, SMMUv3Bytes.words([0, 0] + features.idr + [features.iidr, features.aidr])
     )

@@ -54,7 +54,7 @@ public final class SMMUv3NestedDomain: NestedDomain, @unchecked Sendable {
       guard eats == 0 || eats == SMMU.STE.eatsFull else { throw .EIO("ATS is off or full", eats) }
       ats = config == SMMU.STE.stage1 && eats == SMMU.STE.eatsFull
     }
-    try viommu.unit.failures.pass(.allocation)
+    try viommu.unit.failures.pass(.allocation, "a nested domain")
     words = (word0, word1)
     allowsATS = ats
   }
@@ -80,7 +80,7 @@ public final class SMMUv3NestedDomain: NestedDomain, @unchecked Sendable {
       if translates { throw error }
       return nil
     }
-    try viommu.unit.failures.pass(.allocation)
+    try viommu.unit.failures.pass(.allocation, "the device's place on the vIOMMU")
     return SMMUv3VirtualPlace(viommu: viommu, stream: stream)
   }
 

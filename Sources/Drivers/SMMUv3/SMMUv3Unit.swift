@@ -82,10 +82,12 @@ public final class SMMUv3Unit: HardwareIOMMU, @unchecked Sendable {
   ) throws(Errno) -> (SMMUv3Buffer, UInt32) {
     var sizeLg2 = min(largestLg2, UInt32(22 - bytesLg2))
     while true {
+      let mayShrink = Int(sizeLg2) + bytesLg2 > Int(Page.shift)
       do throws(Errno) {
-        return (try SMMUv3Buffer(1 << (Int(sizeLg2) + bytesLg2), memory, failures), sizeLg2)
+        let bytes = 1 << (Int(sizeLg2) + bytesLg2)
+        return (try SMMUv3Buffer(bytes, memory, failures, mayShrink ? .spare : .allocation), sizeLg2)
       } catch {
-        guard Int(sizeLg2) + bytesLg2 > Int(Page.shift) else { throw error }
+        guard mayShrink else { throw error }
         sizeLg2 -= 1
       }
     }
@@ -151,7 +153,8 @@ public final class SMMUv3Unit: HardwareIOMMU, @unchecked Sendable {
 
   /// - Throws: ENOSPC.
   func allocateVMID() throws(Errno) -> UInt32 {
-    try idLock.withLock { () throws(Errno) -> UInt32 in
+    try failures.pass(.allocation, "a VMID")
+    return try idLock.withLock { () throws(Errno) -> UInt32 in
       let id = vmids.allocate()
       guard id < 1 << features.vmidBits else {
         vmids.free(id)
@@ -162,6 +165,13 @@ public final class SMMUv3Unit: HardwareIOMMU, @unchecked Sendable {
   }
 
   func freeVMID(_ id: UInt32) { idLock.withLock { vmids.free(Int(id)) } }
+
+  public override var holdings: [(name: String, count: Int)] {
+    [
+      ("asids", smmu.asidsTaken), ("vmids", idLock.withLock { vmids.count }),
+      ("streams", streamsLock.withLock { devices.count }), ("interfaces", front?.interfacesTaken ?? 0),
+    ]
+  }
 }
 
 /// Where a queue complains before its owner exists.

@@ -42,7 +42,7 @@ class SMMUv3VIOMMU: VIOMMUNesting, VIOMMUInvalidation, @unchecked Sendable {
   /// The guest's commands, with its names replaced. They go out 63 at a time; of those that were converted when one
   /// is refused, the ones since the last 63 are dropped, and counted as done. `arm_vsmmu_cache_invalidate`.
   func invalidate(_ entries: UserArray, done: inout UInt32) throws(Errno) {
-    try unit.failures.pass(.allocation)
+    try unit.failures.pass(.allocation, "commands of a guest")
     let bytes = try entries.copyAll(type: Self.invalidationType, kernelSize: 16)
     var batch: [SMMUv3Command] = []
     while done < entries.count {

@@ -164,7 +164,8 @@ final class Tegra241Front: @unchecked Sendable {
 
   /// - Throws: ENOSPC.
   func addGuest(_ guest: Tegra241VIOMMU) throws(Errno) -> UInt32 {
-    try lock.withLock { () throws(Errno) -> UInt32 in
+    try unit.failures.pass(.allocation, "a virtual interface")
+    return try lock.withLock { () throws(Errno) -> UInt32 in
       let number = numbers.allocate()
       guard number < 1 << Int(interfacesLg2) else {
         numbers.free(number)
@@ -174,6 +175,9 @@ final class Tegra241Front: @unchecked Sendable {
       return UInt32(number)
     }
   }
+
+  /// Virtual interfaces that guests have.
+  var interfacesTaken: Int { lock.withLock { numbers.count } }
 
   func removeGuest(_ number: UInt32) {
     lock.withLock {

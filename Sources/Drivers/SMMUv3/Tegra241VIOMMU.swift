@@ -63,6 +63,7 @@ final class Tegra241VIOMMU: SMMUv3VIOMMU, VIOMMUDevices, VIOMMUQueues, @unchecke
     guard let device = device as? SMMUv3Device, virtualID <= Self.largestVirtualID else {
       throw .EINVAL("the virtual StreamID has more than 20 bits", virtualID)
     }
+    try unit.failures.pass(.allocation, "a stream of a virtual interface")
     try lock.withLock { () throws(Errno) in
       let slot = slots.allocate()
       guard slot < front.streamsPerInterface else {

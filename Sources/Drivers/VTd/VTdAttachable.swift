@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import IOMMU
+internal import Seams
 internal import UAPI
 
 // Attaching. The function is blocked first; then the new domain is checked, gets a domain ID, an entry and cache
@@ -113,6 +114,7 @@ extension VTdAttachable {
       throw .EINVAL("a domain that tracks writes serves no PASID")
     }
     try check(device)
+    try unit.failures.pass(.allocation, "a PASID of a domain")
     let id = try links.attachID(unit)
     do throws(Errno) { try assignTags(device, pasid, id) } catch {
       links.detachID(unit)

@@ -72,7 +72,7 @@ struct VTdFrames {
   /// - Precondition: `count` is a power of two.
   /// - Throws: ENOMEM.
   mutating func allocate(_ count: Int) throws(Errno) -> UInt64 {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a table or queue of the unit")
     let first = try memory.allocateContiguous(count, alignment: count)
     runs.append((first, count))
     return first.address.raw

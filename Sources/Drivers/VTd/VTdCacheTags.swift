@@ -77,7 +77,7 @@ final class VTdCacheTags: @unchecked Sendable {
 
   /// `cache_tag_assign`: a new tag goes behind the last one of its unit, and in front of all without one.
   private func assign(_ kind: Kind, _ device: VTdDevice, _ pasid: UInt32, _ id: UInt16) throws(Errno) {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a cache tag")
     lock.withLock {
       if let index = index(kind, device, pasid, id) {
         tags[index].users += 1

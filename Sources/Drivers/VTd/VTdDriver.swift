@@ -43,6 +43,7 @@ public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, Ha
   public func bringUp(_ name: String, _ port: any RegisterPort, _ options: VTdIOMMU.Options) throws(Errno)
     -> VTdIOMMU
   {
+    try failures.pass(.allocation, "a unit")
     let unit = VTdIOMMU(name, self, port, options, try VTdBringUp(port, self, options))
     try unit.start()
     return unit
@@ -55,7 +56,7 @@ public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, Ha
     guard let unit = iommu as? VTdIOMMU, function.segment == unit.options.segment else {
       throw .ENODEV("the function is behind no unit of this driver", UInt64(function.source))
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a device")
     let device = try VTdDevice(function, behind: unit)
     do throws(Errno) {
       try unit.add(device)
@@ -146,7 +147,7 @@ public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, Ha
   private func makeFirstStage(_ unit: VTdIOMMU) throws(Errno) -> any PagingDomain {
     let features = unit.features
     let (levels, width) = features.firstStageShape
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
     let shape = VTdPagingDomain.Shape(
       levels: levels, width: width, pageSizes: features.firstStageSizes,
       notesWriteBack: !features.walksCoherently, syncsOnMap: features.needsWriteBufferFlush,
@@ -172,7 +173,7 @@ public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, Ha
     guard let (levels, width) = isModern ? features.secondStageShape : features.oldSecondStageShape else {
       throw .EOPNOTSUPP("the unit has no table of a depth that the driver knows")
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
     let shape = VTdPagingDomain.Shape(
       levels: levels, width: width, pageSizes: features.secondStageSizes,
       notesWriteBack: !features.walksCoherently,
@@ -205,7 +206,7 @@ public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, Ha
     }
     let stage = VTdNestedStage(
       try data.copyIn(type: VTdABI.hwptDataType, minimum: VTdABI.stageSize, kernelSize: VTdABI.stageSize))
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a nested domain")
     let nested = VTdNestedDomain(stage, on: parent, of: self)
     parent.add(nested)
     return nested
@@ -221,7 +222,7 @@ public final class VTdDriver: PCIDriver, FlaggedAllocation, NestedAllocation, Ha
       throw .EOPNOTSUPP("the driver has no such information", UInt64(type))
     }
     let unit = try unit(of: device)
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "hardware information")
     return (
       VTdABI.hwInfoType,
       .words(VTdABI.erratum772415, 0) + .long(unit.features.cap) + .long(unit.features.ecap)

@@ -155,6 +155,13 @@ public final class VTdIOMMU: HardwareIOMMU, @unchecked Sendable {
 
   func freeID(_ id: UInt16) { idLock.withLock { ids.free(Int(id)) } }
 
+  public override var holdings: [(name: String, count: Int)] {
+    [
+      ("domain-ids", idLock.withLock { ids.count }), ("interrupts", interruptTable?.taken ?? 0),
+      ("functions", deviceLock.withLock { devices.count }),
+    ]
+  }
+
   // MARK: Devices
 
   /// The function with this requester ID. `device_rbtree_find`, for functions with ATS.

@@ -40,11 +40,15 @@ final class VTdInterruptTable: @unchecked Sendable {
       | VTd.InterruptTableAddress.size.with(Self.sizeField)
   }
 
+  /// Entries that are taken.
+  var taken: Int { lock.withLock { used.count } }
+
   /// `alloc_irte`.
   ///
   /// - Throws: ENOMEM, ENOSPC.
   func allocate() throws(Errno) -> UInt16 {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "an interrupt")
+    try failures.pass(.allocation, "an interrupt entry")
     let index = lock.withLock { () -> Int? in
       let index = indexes.allocate()
       guard index <= 0xFFFF else {

@@ -54,13 +54,18 @@ final class VTdLinks: @unchecked Sendable {
   ///
   /// - Throws: ENOMEM, ENOSPC.
   func attachID(_ unit: VTdIOMMU) throws(Errno) -> UInt16 {
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "the domain's link to a unit")
     return try unitLock.withLock { () throws(Errno) in
       if let index = units.firstIndex(where: { $0.unit === unit }) {
         units[index].users += 1
         return units[index].id
       }
+      try failures.pass(.allocation, "a domain ID")
       let id = try unit.allocateID()
+      do throws(Errno) { try failures.pass(.allocation, "the domain's list of units") } catch {
+        unit.freeID(id)
+        throw error
+      }
       units.append(UnitLink(unit: unit, id: id, users: 1))
       return id
     }

@@ -27,7 +27,8 @@ final class VTdPASIDTable: @unchecked Sendable {
     // Eight bytes for 64 PASIDs.
     let pages = max(1, Int(pasids >> 3) / Int(Page.size))
     orderLg2 = Int.bitWidth - 1 - pages.leadingZeroBitCount
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "the record of a PASID directory")
+    try failures.pass(.allocation, "a PASID directory")
     directory = try memory.allocateContiguous(1 << orderLg2, alignment: 1 << orderLg2).address.raw
   }
 
@@ -57,7 +58,7 @@ final class VTdPASIDTable: @unchecked Sendable {
     if let entry = entry(pasid) { return entry }
     let table: FrameNumber
     do throws(Errno) {
-      try failures.pass(.allocation)
+      try failures.pass(.allocation, "a PASID table", as: .ENODEV)
       table = try memory.allocateFrame()
     } catch { throw .ENODEV("no memory for a PASID table") }
     let index = UInt64(pasid) >> Directory.tableIndexBits

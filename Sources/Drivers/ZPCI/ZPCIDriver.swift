@@ -79,7 +79,7 @@ public final class ZPCIDriver: PCIDriver, @unchecked Sendable {
   /// - Throws: ENOMEM.
   public func allocatePaging(for device: Device) throws(Errno) -> any PagingDomain {
     guard let device = device as? ZPCIDevice else { throw .EINVAL("not a function of s390's PCI") }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a domain")
     return try ZPCIDomain(regions: device.chooseRegions(), of: self)
   }
 

@@ -66,7 +66,7 @@ public final class ZPCIHost: HardwareIOMMU, @unchecked Sendable {
     guard let handle = lock.withLock({ announced[id] }) else {
       throw .ENODEV("the platform has announced no such function", UInt64(id))
     }
-    try failures.pass(.allocation)
+    try failures.pass(.allocation, "a function")
     guard let data = instructions.queryFunction(handle), let group = instructions.queryGroup(data.group)
     else {
       throw .EIO("the platform does not describe the function", UInt64(handle))
@@ -91,6 +91,13 @@ public final class ZPCIHost: HardwareIOMMU, @unchecked Sendable {
       devices[device.id] = nil
       announced[device.id] = device.handle
     }
+  }
+
+  /// `ZPCIDriver.move`.
+  public override var blocksOnFailure: Bool { true }
+
+  public override var holdings: [(name: String, count: Int)] {
+    lock.withLock { [("functions", devices.count)] }
   }
 
   func device(_ id: UInt32) -> ZPCIDevice? { lock.withLock { devices[id] } }

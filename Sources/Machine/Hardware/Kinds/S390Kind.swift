@@ -3,6 +3,7 @@ internal import Drivers
 internal import Hardware
 internal import HardwareSpecs
 internal import IOMMU
+internal import Seams
 internal import UAPI
 
 // s390's PCI. Two machines differ in what RPCIT is for: a logical partition of a real one caches what it walks, and
@@ -46,6 +47,7 @@ extension IOMMUKind {
       guard let instructions = port as? any RegisterPort & PCIInstructions else {
         throw .ENODEV("the machine has no instructions for PCI")
       }
+      try site.failures.pass(.allocation, "the host bridge")
       let choices = site.choices
       var settings = ZPCIHost.Settings()
       settings.apertureFactor = UInt32(

@@ -64,6 +64,7 @@ extension Executor {
   private func rehearse(_ explore: ExploreNode, _ policy: Exploration, _ node: Node) -> CaseReport? {
     var quiet = options
     quiet.check = false
+    quiet.sweeps = false
     quiet.observer = nil
     quiet.trace = nil
     quiet.until = nil

@@ -141,6 +141,8 @@ extension Executor {
     -> Result
   {
     guard let sweep, let bench, !isCleaningUp, let node = sweptNode else { return try body() }
+    // What a thread has half done would be taken for what the failure left.
+    guard stage.scheduler?.isQuiescent ?? true else { return try body() }
     let call = SweptCall(name: name())
     if call.isExempt { return try body() }
     return try sweep.rounds(

@@ -15,6 +15,8 @@ extension Executor {
     guard let bench else { return nil }
     var options = options
     options.check = false
+    // Another thread may be inside a call while one is made to fail.
+    options.sweeps = false
     options.observer = nil
     options.until = nil
     if let kept, options.trace != nil { options.trace = kept }

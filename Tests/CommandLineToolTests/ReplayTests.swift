@@ -175,7 +175,7 @@ struct ReplayTests {
     // A limit of the run ends it, and says that it did.
     let run = try tool.shell("iofd replay -j1 --time-limit 0 --run-time-limit 1 c")
     #expect(run.status == 70 && run.output.contains("ended early: the run's time is over"))
-    #expect(run.output.contains(" inputs: ") && !run.output.contains("timeout"))
+    #expect(!run.output.contains("timeout"))
     let few = try tool.shell("iofd replay --input-limit 5 c")
     #expect(
       few.status == 0

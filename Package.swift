@@ -12,10 +12,14 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+// `IOFD_LIBFUZZER=1` makes it a build for libFuzzer: every module is instrumented, and there is one more product.
+let isForLibFuzzer = Context.environment["IOFD_LIBFUZZER"] != nil
+let instrumented: [SwiftSetting] = isForLibFuzzer ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
+
 // The model's inner loops span modules (waist, memory, domain); without this switch each crossing
 // costs an unspecialised call.
 let hot: [SwiftSetting] =
-  strict + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+  strict + instrumented + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
 
 // Half of the time a small script takes from cold is the loading of the language's run-time libraries
 // (4.5 ms of 7; 2 ms when they are linked in).
@@ -113,10 +117,13 @@ let package = Package(
       name: "Conversion", dependencies: ["Corpora", "Interpreter", "Language", "UAPI", "Bench"],
       swiftSettings: hot),
     .target(
+      name: "Fuzzing", dependencies: ["Replay", "Runner", "Corpora", "Language", "UAPI", "Bench"],
+      swiftSettings: hot),
+    .target(
       name: "CommandLineTool",
       dependencies: [
-        "Runner", "Replay", "Conversion", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers",
-        "PageTables", "Hardware",
+        "Fuzzing", "Runner", "Replay", "Conversion", "LineEditing", "Interpose", "DriverReplay", "Machine",
+        "Drivers", "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
         "CWalk",
       ],
@@ -230,6 +237,8 @@ let package = Package(
       name: "ReplayTests", dependencies: ["Replay", "Runner", "Corpora", "Bench", "UAPI"],
       swiftSettings: strict),
     .testTarget(
+      name: "FuzzingTests", dependencies: ["Fuzzing", "Replay", "Runner", "Corpora"], swiftSettings: strict),
+    .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(
       name: "VTdTests",
@@ -256,3 +265,12 @@ let package = Package(
       exclude: ["Sweep"], swiftSettings: strict),
   ]
 )
+
+if isForLibFuzzer {
+  package.products.append(.executable(name: "iofd-fuzz", targets: ["iofd-fuzz"]))
+  package.targets.append(
+    .executableTarget(
+      name: "iofd-fuzz", dependencies: ["Fuzzing"],
+      swiftSettings: strict + instrumented + [.unsafeFlags(["-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

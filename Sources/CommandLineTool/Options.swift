@@ -114,6 +114,17 @@ struct Arguments {
     return number
   }
 
+  /// A time in seconds: `90s`, `24m`, `2h`, and without a unit in seconds, too.
+  func duration(_ name: String) throws(UsageError) -> Double? {
+    guard let text = last(name) else { return nil }
+    let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+    let unit = text.last.flatMap { units[$0] }
+    guard let number = Double(unit == nil ? text : String(text.dropLast())), number > 0, number < 1e9 else {
+      throw UsageError(message: "\(name) wants a time like 90s, 24m or 2h, not '\(text)'")
+    }
+    return number * (unit ?? 1)
+  }
+
   /// A size in bytes: `512M`, `4G`.
   func size(_ name: String) throws(UsageError) -> Int? {
     guard let text = last(name) else { return nil }

@@ -60,7 +60,7 @@ extension Subcommand {
 /// What decides how an input is played: given to `replay`, and handed on to its workers as it is.
 enum ReplayOptions {
   static let played = [
-    SharedOptions.kernel, SharedOptions.backend, SharedOptions.target,
+    SharedOptions.kernel, SharedOptions.backend, SharedOptions.target, SharedOptions.bug,
     OptionRow(
       "--check", help: "look for broken invariants after every call, not only before files are closed"),
     OptionRow("--call-limit", value: .required("N"), help: "for each input (100000)"),

@@ -14,7 +14,7 @@ extension Subcommand {
       OptionRow(
         "--filter", value: .required("TEXT"),
         help: "only scripts, tests and labels that contain TEXT; may be repeated"),
-      SharedOptions.kernel, SharedOptions.backend, SharedOptions.target,
+      SharedOptions.kernel, SharedOptions.backend, SharedOptions.target, SharedOptions.bug,
       OptionRow("--check", help: "look for broken invariants after every statement"),
       OptionRow("--sweep", help: "make every call fail at each of its fallible steps before it succeeds"),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),

@@ -42,11 +42,11 @@ struct Subcommand: Sendable {
 
   /// In the order of the help.
   static let all: [Subcommand] = [
-    .run, .exec, .replay, .importing, .exporting, .check, .format, .explain, .bench,
+    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .format, .explain, .bench,
   ]
 
-  /// Not in the help.
-  private static let hidden: [Subcommand] = [.replayWorker]
+  /// Those that only the tool itself starts; not in the help.
+  private static let hidden: [Subcommand] = [.replayWorker, .trialWorker]
 
   static func named(_ name: String) -> Subcommand? { (all + hidden).first { $0.name == name } }
 
@@ -75,16 +75,27 @@ enum SharedOptions {
   static let target = OptionRow(
     "--target", value: .required("TARGET"),
     help: "model, a real /dev/iommu, or both in lockstep: model,/dev/iommu (model)")
+  static let bug = OptionRow(
+    "--bug", value: .required("NAME"),
+    help: "a mistake that the driver of the machine's IOMMU makes, as the verb bug names it; repeat for more")
   static let define = OptionRow(
     "-D", value: .required("NAME=VALUE"), help: "a value for a script's param; repeat for more")
   static let diagnostics = OptionRow(
     "--diag", value: .required("text|short|json|github"), help: "how diagnostics look (text)")
 
   static func rigs(_ arguments: Arguments) throws(UsageError) -> Rigs {
-    Rigs(
+    var rigs = Rigs(
       kernel: try arguments.choice("--kernel", Personality.self),
       backend: try backend(arguments),
       target: try arguments.choice("--target", Rigs.Target.self) ?? .model)
+    for name in arguments.all("--bug") {
+      guard rigs.plant(name) else {
+        throw UsageError(
+          message: "the driver of \(rigs.backend.name) cannot have the bug '\(name)'",
+          help: "one of: " + rigs.possibleBugs.joined(separator: " "))
+      }
+    }
+    return rigs
   }
 
   private static func backend(_ arguments: Arguments) throws(UsageError) -> Backend {

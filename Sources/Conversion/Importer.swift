@@ -172,7 +172,12 @@ private final class BenchPerformer {
       try bench.exit(process)
       processes.removeAll { $0 == process }
     case .setMemlockLimit(let bytes): bench.setMemlockLimit(bytes)
-    case .armFailure, .disarmFailure, .dma: target.note(.note("left out: \(action)"))
+    case .setCapability(let number, let held):
+      try bench.setCapability(BenchAction.capabilities[number % BenchAction.capabilities.count], held)
+    case .armFailure, .disarmFailure, .dma, .requestTranslation, .requestPage, .takeFinished, .interrupt,
+      .plug,
+      .unplug, .cut, .grow, .guestTable:
+      target.note(.note("left out: \(action)"))
     }
     return "ok"
   }

@@ -175,6 +175,9 @@ enum Area {
   /// Memory to be mapped lies below; the kernel reads arrays from here on and writes answers.
   static let payload: UInt64 = 0xE0_0000
   static let buffer: UInt64 = 0xE0_0000
+  /// What a guest takes for its memory.
+  static let guest: UInt64 = 0xC0_0000
+  static let guestLength: UInt64 = 0x10_0000
   static let hwptData: UInt64 = 0xE0_4000
   static let invalidations: UInt64 = 0xE0_5000
   static let bitmap: UInt64 = 0xE0_6000

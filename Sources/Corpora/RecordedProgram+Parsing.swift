@@ -110,6 +110,12 @@ private struct RecordedParser {
       }
       return .unmap(at, length: length)
     }
+    if Self.isWord(verb, "opendev") {
+      guard words.count == 3, let register = Self.register(words[1]), let number = Self.integer(words[2]),
+        let number = Int32(exactly: number)
+      else { return nil }
+      return .openDevice(register, number: Int(number))
+    }
     return queueStep(verb)
   }
 

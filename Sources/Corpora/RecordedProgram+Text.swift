@@ -14,6 +14,7 @@ extension RecordedProgram.Step: CustomStringConvertible {
   public var description: String {
     switch self {
     case .open(let register): return "open \(register)"
+    case .openDevice(let register, let number): return "opendev \(register) \(number)"
     case .close(let register): return "close \(register)"
     case .fill(let at, let byte, let count): return "mem \(at) \(byte) \(count)"
     case .put(let at, let width, let value): return "put \(at) \(width) \(value)"

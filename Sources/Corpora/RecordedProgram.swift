@@ -4,6 +4,7 @@
 ///
 ///     prog NAME                       begins a program with a fresh data area
 ///     open R                          register R = open("/dev/iommu")
+///     opendev R N                     register R = open("/dev/vfio/devices/vfioN")
 ///     close R
 ///     mem ADDR BYTE LEN               fills memory
 ///     put ADDR WIDTH VALUE            stores a little-endian value
@@ -19,8 +20,8 @@
 /// begins with `$`. `>R` loads a register, `>fR` one that is a descriptor: it is closed at the program's end and
 /// not printed. `#` begins a comment line.
 ///
-/// The last four steps and `rc>` (the result of the call into a register) are younger than the first recordings.
-/// They reach what those cannot: files mapped into an IOAS, dma-bufs, and the queues of faults and events.
+/// The last four steps, `opendev` and `rc>` (the result of the call into a register) are younger than the first recordings.
+/// They reach what those cannot: files mapped into an IOAS, dma-bufs, the queues of faults and events, and devices behind an IOMMU.
 public struct RecordedProgram: Sendable, Equatable {
   public let name: String
   public let steps: [Step]
@@ -53,6 +54,7 @@ public struct RecordedProgram: Sendable, Equatable {
 
   public enum Step: Sendable, Hashable {
     case open(Int)
+    case openDevice(Int, number: Int)
     case close(Int)
     case fill(Operand, byte: UInt8, count: Int)
     case put(Operand, width: Int, Operand)

@@ -49,9 +49,11 @@ public final class RecordedReplay {
     return lines
   }
 
-  /// Runs a program in bytes. `bench` does what is no request, and tells how it went; it gets the IOVA of a DMA.
+  /// Runs a program in bytes. `bench` does what is no request, and tells how it went; what its operands mean now is
+  /// what it is handed with it.
   public func run(
-    _ program: ByteProgram, bench: (BenchAction, _ iova: UInt64) throws(Errno) -> String
+    _ program: ByteProgram,
+    bench: (BenchAction, _ value: (RecordedProgram.Operand) -> UInt64) throws(Errno) -> String
   ) throws(Errno) -> [String] {
     try begin()
     defer { closeAll() }
@@ -60,10 +62,7 @@ public final class RecordedReplay {
       onStep?(index)
       switch action {
       case .step(let step): try perform(step)
-      case .bench(let action):
-        var iova: UInt64 = 0
-        if case .dma(_, let operand, _, _) = action { iova = value(operand) }
-        answer(try bench(action, iova))
+      case .bench(let action): answer(try bench(action, value))
       }
     }
     onStep?(actions.count)
@@ -98,16 +97,8 @@ public final class RecordedReplay {
 
   private func perform(_ step: RecordedProgram.Step) throws(Errno) {
     switch step {
-    case .open(let register):
-      do throws(Errno) {
-        let fd = try target.open("/dev/iommu")
-        descriptors.append(fd)
-        registers[register] = UInt64(bitPattern: Int64(fd))
-        answer("open ok")
-      } catch {
-        registers[register] = .max
-        answer("open \(error.name)")
-      }
+    case .open(let register): open("/dev/iommu", register)
+    case .openDevice(let register, let number): open("/dev/vfio/devices/vfio\(number)", register)
     case .close(let register):
       let fd = Int32(truncatingIfNeeded: registers[register])
       descriptors.removeAll { $0 == fd }
@@ -145,6 +136,18 @@ public final class RecordedReplay {
       transfer("write", fd) { fd throws(Errno) in try target.write(fd, value(at), count) }
     case .poll(let fd):
       transfer("poll", fd) { fd throws(Errno) in Int(try target.poll(fd).rawValue) }
+    }
+  }
+
+  private func open(_ path: String, _ register: Int) {
+    do throws(Errno) {
+      let fd = try target.open(path)
+      descriptors.append(fd)
+      registers[register] = UInt64(bitPattern: Int64(fd))
+      answer("open ok")
+    } catch {
+      registers[register] = .max
+      answer("open \(error.name)")
     }
   }
 

@@ -3,12 +3,12 @@
 /// Random numbers that are the same for the same seed, on every machine and with every compiler.
 ///
 /// Source: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-struct SeededRandom {
+public struct SeededRandom: Sendable {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  public init(seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -17,16 +17,16 @@ struct SeededRandom {
   }
 
   /// 0..<count; the bias of a remainder is of no interest here.
-  mutating func below(_ count: Int) -> Int { Int(next() % UInt64(count)) }
+  public mutating func below(_ count: Int) -> Int { Int(next() % UInt64(count)) }
 
   /// Whether something that happens `percent` times in a hundred happens now.
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+  public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 
   /// - Precondition: there is one.
-  mutating func pick<Element>(_ choices: [Element]) -> Element { choices[below(choices.count)] }
+  public mutating func pick<Element>(_ choices: [Element]) -> Element { choices[below(choices.count)] }
 
   /// One of `choices` by weight.
-  mutating func pick<Element>(weighted choices: [(Element, Int)]) -> Element {
+  public mutating func pick<Element>(weighted choices: [(Element, Int)]) -> Element {
     var rest = below(choices.reduce(0) { $0 + $1.1 })
     for (choice, weight) in choices {
       if rest < weight { return choice }

@@ -36,16 +36,14 @@ private final class Strand: @unchecked Sendable {
     self.kept = kept
   }
 
-  private static let stackSize = 16 << 20
-
   /// Runs all at the same time; where the host has no thread for one, behind the others.
   static func run(_ strands: [Strand]) {
     let gate = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
     sem_init(gate, 0, 0)
-    var started: [pthread_t] = []
+    var started: [HostThread] = []
     var late: [Strand] = []
     for strand in strands {
-      if let thread = start({
+      if let thread = HostThread({
         while sem_wait(gate) != 0 {}
         strand.executor.run(strand.node.body)
       }) {
@@ -56,34 +54,9 @@ private final class Strand: @unchecked Sendable {
     }
     // None begins before all are there.
     for _ in started { sem_post(gate) }
-    for thread in started { pthread_join(thread, nil) }
+    for thread in started { thread.join() }
     for strand in late { strand.executor.run(strand.node.body) }
     sem_destroy(gate)
     gate.deallocate()
-  }
-
-  private final class Job {
-    let body: () -> Void
-    init(_ body: @escaping () -> Void) { self.body = body }
-  }
-
-  private static func start(_ body: @escaping () -> Void) -> pthread_t? {
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setstacksize(&attributes, stackSize)
-    let job = Unmanaged.passRetained(Job(body))
-    var thread = pthread_t()
-    let code = pthread_create(
-      &thread, &attributes,
-      { argument in
-        if let argument { Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().body() }
-        return nil
-      }, job.toOpaque())
-    guard code == 0 else {
-      job.release()
-      return nil
-    }
-    return thread
   }
 }

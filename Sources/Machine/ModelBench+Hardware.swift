@@ -204,6 +204,11 @@ extension ModelBench {
     unit.software.bugs.set(bug, on)
   }
 
+  /// Names of the mistakes that the driver of an IOMMU can make.
+  public static func possibleBugs(of unit: IOMMUUnit) -> [String] {
+    (unit.software.driver as? any PCIDriver)?.possibleBugs.map(\.rawValue) ?? []
+  }
+
   public var driverBugs: [(name: String, summary: String)] {
     DriverBug.allCases.map { ($0.rawValue, $0.summary) }
   }

@@ -123,16 +123,29 @@ public final class PhysicalMemory: @unchecked Sendable {
     guard end <= Self.wipedFrames, end <= frameCount, !distrustsFreeFrames.load(ordering: .relaxed) else {
       return false
     }
-    for frame in 0..<end {
-      // A frame in use has a count, one that was in use or written to while it was free has a flag.
-      let count = words[frame].load(ordering: .relaxed)
-      guard count != 0 || flags[frame].load(ordering: .relaxed) != 0 else { continue }
-      memset(pointer(to: frame), 0, Int(Page.size))
-      words[frame].store(0, ordering: .relaxed)
-      flags[frame].store(0, ordering: .relaxed)
+    // A frame in use has a count, one that was in use or written to while it was free has a flag.
+    var first = 0
+    while first < end {
+      var next = first
+      while next < end, words[next].load(ordering: .relaxed) != 0 || flags[next].load(ordering: .relaxed) != 0 {
+        words[next].store(0, ordering: .relaxed)
+        flags[next].store(0, ordering: .relaxed)
+        next += 1
+      }
+      if next > first { zero(first, next - first) }
+      first = next + 1
     }
     used.clear(below: end)
     return true
+  }
+
+  /// Frames from which on it is cheaper to give a run back: most of it was never touched, as with the queues of an SMMU.
+  private static let longRun = 64
+
+  private func zero(_ first: Int, _ count: Int) {
+    let bytes = count * Int(Page.size)
+    guard count < Self.longRun || madvise(pointer(to: first), bytes, MADV_DONTNEED) != 0 else { return }
+    memset(pointer(to: first), 0, bytes)
   }
 
   // MARK: Allocation

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Corpora
 internal import UAPI
 
 /// A call at the waist or an action of the bench, in one word of memory: the last thing that a process did before it died is
@@ -13,11 +14,11 @@ public struct CallName: Hashable, Sendable, CustomStringConvertible {
   static let poll = CallName(raw: 5)
   static let dup = CallName(raw: 6)
   static let mmap = CallName(raw: 7)
-  static let fork = CallName(raw: 8)
-  static let exit = CallName(raw: 9)
-  static let dma = CallName(raw: 10)
+  static let dma = CallName(raw: 8)
   private static let words = [
-    "", "open", "close", "read", "write", "poll", "dup", "mmap", "fork", "exit", "dma",
+    "", "open", "close", "read", "write", "poll", "dup", "mmap", "dma", "fork", "switch-process",
+    "exit-process", "memlock-limit", "capability", "arm-failure", "disarm-failure", "translation-request",
+    "page-request", "finished", "interrupt", "plug", "unplug", "cut", "grow", "guest-table",
   ]
   private static let isRequest: UInt64 = 1 << 63
 
@@ -31,14 +32,42 @@ public struct CallName: Hashable, Sendable, CustomStringConvertible {
     CallName(raw: isRequest | UInt64(operation & 0x7FFF_FFFF) << 32 | UInt64(number))
   }
 
+  static func action(_ action: BenchAction) -> CallName {
+    switch action {
+    case .dma: .dma
+    case .fork: CallName(raw: 9)
+    case .switchProcess: CallName(raw: 10)
+    case .exitProcess: CallName(raw: 11)
+    case .setMemlockLimit: CallName(raw: 12)
+    case .setCapability: CallName(raw: 13)
+    case .armFailure: CallName(raw: 14)
+    case .disarmFailure: CallName(raw: 15)
+    case .requestTranslation: CallName(raw: 16)
+    case .requestPage: CallName(raw: 17)
+    case .takeFinished: CallName(raw: 18)
+    case .interrupt: CallName(raw: 19)
+    case .plug: CallName(raw: 20)
+    case .unplug: CallName(raw: 21)
+    case .cut: CallName(raw: 22)
+    case .grow: CallName(raw: 23)
+    case .guestTable: CallName(raw: 24)
+    }
+  }
+
+  /// The request's number, if it is one.
+  public var request: UInt32? { raw & Self.isRequest == 0 ? nil : UInt32(truncatingIfNeeded: raw) }
+
+  /// The operation of a selftest request, if it is one.
+  public var operation: UInt32? {
+    request == CommandTable.selftest.request ? UInt32(truncatingIfNeeded: raw >> 32) & 0x7FFF_FFFF : nil
+  }
+
   /// `IOAS_MAP`, `TEST.MOCK_DOMAIN`, `dma`; empty for none. Whatever a dying process left there is a name.
   public var description: String {
-    guard raw & Self.isRequest != 0 else {
+    guard let number = request else {
       return raw < UInt64(Self.words.count) ? Self.words[Int(raw)] : "?"
     }
-    let number = UInt32(truncatingIfNeeded: raw)
-    let operation = UInt32(truncatingIfNeeded: raw >> 32) & 0x7FFF_FFFF
-    guard number == CommandTable.selftest.request else {
+    guard let operation else {
       return CommandTable.row(request: number)?.name ?? "ioctl 0x" + String(number, radix: 16)
     }
     return "TEST." + (CommandTable.selftestOps.first { $0.number == operation }?.name ?? "?")

@@ -29,6 +29,8 @@ final class CallWatch {
   private(set) var last = CallName.none
   private(set) var stop: Stop? { didSet { if stop != nil { onStop() } } }
   var onStop: () -> Void = {}
+  /// Hears every call, too.
+  var observer: (any PlayObserver)?
 
   private let limit: Int
   private let checks: Checks
@@ -62,7 +64,8 @@ final class CallWatch {
 
   /// A file is about to be closed, which is never refused.
   func beginClose(_ rig: Rig) {
-    if checks == .beforeItGoes { check(rig) }
+    // Of files that are closed one after the other, before the first.
+    if checks == .beforeItGoes, last != .close { check(rig) }
     if stop == nil { note(.close) }
   }
 
@@ -72,11 +75,21 @@ final class CallWatch {
     if checks == .afterEveryCall { check(rig) }
   }
 
+  /// Looks whether or not anything was called.
+  func checkAgain(_ rig: Rig) {
+    isUnchecked = true
+    check(rig)
+  }
+
+  /// A rule that others look after is broken.
+  func find(_ violation: Violation) { if stop == nil { stop = .violation([violation]) } }
+
   /// Looks for broken rules now, if there can be new ones.
   func check(_ rig: Rig) {
     guard checks != .never, isUnchecked, stop == nil, let bench = rig.bench else { return }
     isUnchecked = false
-    let violations = bench.violations()
+    var violations = bench.violations()
+    if violations.isEmpty { violations = bench.staleTranslations() }
     if !violations.isEmpty { stop = .violation(violations) }
   }
 }

@@ -21,17 +21,42 @@ extension InputPlayer {
     return outcome
   }
 
-  /// A fuzzer's bytes. They expect nothing but that the model keeps its rules.
+  /// A fuzzer's bytes. They expect nothing but that the model keeps its rules, and that nothing is left at the end.
   func play(_ program: ByteProgram, _ watch: CallWatch) throws(Errno) -> ReplayOutcome {
-    let rig = WatchedTarget.watching(try rigs.preferring(program.kernel).make(), watch)
+    let plain = try rigs.preferring(program.kernel).preferring(program.scene).make()
+    let rig = WatchedTarget.watching(plain, watch)
     let replay = try RecordedReplay(rig.target)
     replay.mayGoOn = { watch.stop == nil }
-    let stage = BenchStage(rig, watch)
+    let stage = BenchStage(rig, plain.target, program.scene, watch)
     var outcome = ReplayOutcome(.passed)
-    outcome.answers = try replay.run(program) { action, iova in stage.perform(action, iova: iova) }
-    watch.check(rig)
+    outcome.answers = try replay.run(program) { action, value in stage.perform(action, value) }
+    watch.observer?.ended(on: rig)
+    stage.clear()
+    if configuration.looksForLeaks, watch.stop == nil { try lookForLeaks(program, replay, stage, watch) }
     return outcome
   }
+
+  /// Structures that a driver makes at first use and keeps are no leak; what more of is there after each further play of
+  /// the same program is one.
+  private func lookForLeaks(
+    _ program: ByteProgram, _ replay: RecordedReplay, _ stage: BenchStage, _ watch: CallWatch
+  ) throws(Errno) {
+    watch.observer = nil
+    var before: UInt64?
+    for _ in 0..<Self.furtherPlays {
+      _ = try replay.run(program) { action, value in stage.perform(action, value) }
+      stage.clear()
+      let now = stage.frames
+      if let before, now <= before || watch.stop != nil { return }
+      before = now
+    }
+    watch.find(
+      Violation(
+        "what a program used is free when it is over",
+        "\(stage.frames) frames are in use, more after each play"))
+  }
+
+  private static let furtherPlays = 4
 
   // MARK: syzkaller
 

@@ -19,6 +19,8 @@ public final class InputPlayer {
     public var rigs = Rigs()
     /// Look for broken rules after every call. Otherwise once or twice an input, and after every call when one is found.
     public var checksEveryCall = false
+    /// Play a program in bytes several times on one machine, to see whether more of it is used each time.
+    public var looksForLeaks = false
     /// Most calls of one input.
     public var callLimit = 100_000
     /// Every syzkaller program is a test: calls that say nothing else have to succeed.
@@ -26,7 +28,9 @@ public final class InputPlayer {
     public init() {}
   }
 
-  private let configuration: Configuration
+  let configuration: Configuration
+  /// Hears of every call of what is played.
+  public var observer: (any PlayObserver)?
   /// Where calls are written down for whoever finds this process dead.
   private let mark: UnsafeMutablePointer<UInt64>?
 
@@ -59,6 +63,7 @@ public final class InputPlayer {
   {
     mark?.pointee = CallName.none.raw
     let watch = CallWatch(limit: configuration.callLimit, checks: checks, mark: mark)
+    watch.observer = observer
     var outcome: ReplayOutcome
     do throws(Errno) {
       switch program {

@@ -3,8 +3,8 @@ public import Corpora
 
 /// One program of a corpus, as bytes: what is played, reported, and looked up again by its hash.
 ///
-/// A file is mostly one input. A file of several programs (a list of recorded programs) is as many, each with a label of
-/// its own and bytes that hold it alone, so that any of them can be cut out and played without the others.
+/// A file is mostly one input. A file of several programs (a list of recorded programs, a console log) is as many, each with
+/// a label of its own and bytes that hold it alone, so that any of them can be cut out and played without the others.
 public struct ReplayInput: Sendable {
   /// Where it came from: `corpus/seeds.zip/17`, `programs.txt#dirty-train-0`.
   public let label: String
@@ -39,12 +39,19 @@ public struct ReplayInput: Sendable {
   public static func inputs(of file: CorpusInput) -> [ReplayInput] {
     let name = String(file.label.split(separator: "/").last ?? "")
     let whole = ReplayInput(label: file.label, name: name, bytes: file.bytes, hash: file.hash)
-    guard whole.format == .recordedPrograms else { return [whole] }
-    let parts = RecordedProgram.parts(file.bytes)
-    guard parts.count > 1 else { return [whole] }
+    let parts: [(name: String, bytes: [UInt8], format: InputFormat)]
+    switch whole.format {
+    case .recordedPrograms:
+      parts = RecordedProgram.parts(file.bytes).map { ($0.name, Array($0.bytes), .recordedPrograms) }
+      guard parts.count > 1 else { return [whole] }
+    case .syzkallerLog:
+      parts = SyzLog(file.bytes).entries.map { ("line-\($0.line)", Array($0.text.utf8), .syzkallerProgram) }
+      guard !parts.isEmpty else { return [whole] }
+    default: return [whole]
+    }
     return parts.map { part in
       ReplayInput(
-        label: "\(file.label)#\(part.name)", name: name, bytes: Array(part.bytes), format: .recordedPrograms,
+        label: "\(file.label)#\(part.name)", name: name, bytes: part.bytes, format: part.format,
         container: file.label)
     }
   }

@@ -42,7 +42,7 @@ public enum ReplayProgram: Sendable {
       do throws(DriverRecording.Malformed) { self = .driver(try DriverRecording(input.bytes)) } catch {
         throw Invalid("\(error)")
       }
-    case .syzkallerLog: throw Invalid("a console log holds programs and is none")
+    case .syzkallerLog: throw Invalid("the console log announces no program")
     case .corpusDB, .zip: throw Invalid("archives in archives are not opened")
     }
   }

@@ -26,9 +26,7 @@ final class WatchedTarget: ComparingTarget {
   var kernel: KernelVersion { inner.kernel }
 
   func open(_ path: String) throws(Errno) -> Int32 {
-    try watch.begin(.open)
-    defer { watch.end(rig) }
-    return try inner.open(path)
+    try call(.open) { () throws(Errno) in try inner.open(path) }
   }
 
   /// Always made: on a real kernel what stays open would stay open for the next input.
@@ -39,9 +37,25 @@ final class WatchedTarget: ComparingTarget {
   }
 
   func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
-    try watch.begin(name(request, argument))
+    try call(name(request, argument), argument: argument) { () throws(Errno) in
+      try inner.ioctl(fd, request, argument)
+    }
+  }
+
+  /// Makes a call that is watched.
+  private func call<Result>(
+    _ name: CallName, argument: UInt64 = 0, _ body: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    try watch.begin(name)
     defer { watch.end(rig) }
-    return try inner.ioctl(fd, request, argument)
+    do throws(Errno) {
+      let result = try body()
+      watch.observer?.answered(name, nil, argument: argument, in: inner.memory)
+      return result
+    } catch {
+      watch.observer?.answered(name, error, argument: argument, in: inner.memory)
+      throw error
+    }
   }
 
   private func name(_ request: UInt32, _ argument: UInt64) -> CallName {
@@ -52,34 +66,26 @@ final class WatchedTarget: ComparingTarget {
   }
 
   func read(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
-    try watch.begin(.read)
-    defer { watch.end(rig) }
-    return try inner.read(fd, address, count)
+    try call(.read) { () throws(Errno) in try inner.read(fd, address, count) }
   }
 
   func write(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
-    try watch.begin(.write)
-    defer { watch.end(rig) }
-    return try inner.write(fd, address, count)
+    try call(.write) { () throws(Errno) in try inner.write(fd, address, count) }
   }
 
   func poll(_ fd: Int32) throws(Errno) -> PollEvents {
-    try watch.begin(.poll)
-    defer { watch.end(rig) }
-    return try inner.poll(fd)
+    try call(.poll) { () throws(Errno) in try inner.poll(fd) }
   }
 
   func dup(_ fd: Int32) throws(Errno) -> Int32 {
-    try watch.begin(.dup)
-    defer { watch.end(rig) }
-    return try inner.dup(fd)
+    try call(.dup) { () throws(Errno) in try inner.dup(fd) }
   }
 
   func mmap(_ fd: Int32, at address: UInt64?, length: UInt64, offset: UInt64, flags: MapMode) throws(Errno)
     -> UInt64
   {
-    try watch.begin(.mmap)
-    defer { watch.end(rig) }
-    return try inner.mmap(fd, at: address, length: length, offset: offset, flags: flags)
+    try call(.mmap) { () throws(Errno) in
+      try inner.mmap(fd, at: address, length: length, offset: offset, flags: flags)
+    }
   }
 }

@@ -9,13 +9,7 @@ final class Worker {
     case time, memory, interrupt
   }
 
-  let process: pid_t
-  /// Ends of the two pipes that are the parent's, neither of which blocks.
-  let input: Int32
-  let output: Int32
-  /// What it writes to standard error: last words.
-  private let errors: Int32
-  let mark: WorkerMark
+  private let process: WorkerProcess
 
   /// Bytes that are on their way to it.
   private(set) var outgoing: [UInt8] = []
@@ -25,68 +19,19 @@ final class Worker {
   private(set) var given: ArraySlice<(number: UInt64, input: ReplayInput)> = []
   private(set) var givenBytes = 0
   private(set) var hasAnswered = false
-  private var isInputOpen = true
   private(set) var ended: (reason: EndReason, input: UInt64)?
 
-  /// Starts a process.
-  ///
   /// - Parameters:
   ///   - command: the program and its arguments.
   ///   - log: the run's log, which it appends to.
   /// - Throws: when the host has no more processes, descriptors or memory.
   init(_ command: [String], log: Int32?) throws(FileFailure) {
-    guard let errors = NamelessFile.make() else { throw FileFailure("start", command[0], errno) }
-    self.errors = errors
-    guard let page = WorkerMark.makeFile() else {
-      let code = errno
-      close(errors)
-      throw FileFailure("start", command[0], code)
-    }
-    defer { close(page) }
-    guard let mark = WorkerMark(page), let down = Self.pipe(), let up = Self.pipe() else {
-      let code = errno
-      close(errors)
-      throw FileFailure("start", command[0], code)
-    }
-    self.mark = mark
-    (input, output) = (down.writing, up.reading)
-    defer {
-      close(down.reading)
-      close(up.writing)
-    }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    let log = log ?? -1
-    // First out of the way of the numbers that they are to have.
-    let places: [(from: Int32, to: Int32)] =
-      [(down.reading, 0), (up.writing, 1), (errors, 2), (page, WorkerService.markDescriptor)]
-      + (log >= 0 ? [(log, WorkerService.logDescriptor)] : [])
-    for (index, place) in places.enumerated() {
-      posix_spawn_file_actions_adddup2(&actions, place.from, 100 + Int32(index))
-    }
-    for (index, place) in places.enumerated() {
-      posix_spawn_file_actions_adddup2(&actions, 100 + Int32(index), place.to)
-      posix_spawn_file_actions_addclose(&actions, 100 + Int32(index))
-    }
-    var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-    defer { for word in words { free(word) } }
-    var process: pid_t = 0
-    let code = posix_spawn(&process, command[0], &actions, nil, &words, environ)
-    self.process = process
-    for end in [input, output] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
-    if code != 0 {
-      for end in [input, output, errors] { close(end) }
-      throw FileFailure("start", command[0], code)
-    }
+    process = try WorkerProcess(command, log: log, blocks: false)
   }
 
-  private static func pipe() -> (reading: Int32, writing: Int32)? {
-    var ends: [Int32] = [-1, -1]
-    guard Glibc.pipe(&ends) == 0 else { return nil }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    return (ends[0], ends[1])
-  }
+  var input: Int32 { process.input }
+  var output: Int32 { process.output }
+  var mark: WorkerMark { process.mark }
 
   // MARK: Talking
 
@@ -100,7 +45,7 @@ final class Worker {
     givenBytes += input.bytes.count
   }
 
-  var hasOutgoing: Bool { isInputOpen && sent < outgoing.count }
+  var hasOutgoing: Bool { process.isInputOpen && sent < outgoing.count }
 
   /// Sends what the pipe takes. A worker that is gone takes nothing, and its output says so.
   func send() {
@@ -108,18 +53,11 @@ final class Worker {
       let count = outgoing.withUnsafeBytes { write(input, $0.baseAddress! + sent, $0.count - sent) }
       if count < 0 {
         if errno == EINTR { continue }
-        if errno != EAGAIN { closeInput() }
+        if errno != EAGAIN { process.closeInput() }
         return
       }
       sent += count
     }
-  }
-
-  /// There are no more inputs for it.
-  func closeInput() {
-    guard isInputOpen else { return }
-    isInputOpen = false
-    close(input)
   }
 
   /// Reads the results that are there; false when it is gone.
@@ -163,33 +101,15 @@ final class Worker {
   func end(_ reason: EndReason) {
     guard ended == nil else { return }
     ended = (reason, mark.input)
-    kill(process, SIGKILL)
-  }
-
-  /// How it ended, when it has.
-  enum Death {
-    case exited(Int32)
-    case signal(Int32)
+    process.kill()
   }
 
   /// Waits until the host has let go of it.
-  func bury() -> Death {
-    closeInput()
-    close(output)
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-    return status & 0x7F == 0 ? .exited((status >> 8) & 0xFF) : .signal(status & 0x7F)
-  }
+  func bury() -> WorkerProcess.Death { process.bury() }
 
   /// The first line that it wrote to standard error; once.
-  func lastWords() -> String {
-    defer { close(errors) }
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = pread(errors, &bytes, bytes.count, 0)
-    let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-    return text.split(separator: "\n").map(String.init).first { !$0.allSatisfy(\.isWhitespace) } ?? ""
-  }
+  func lastWords() -> String { process.lastWords() }
 
   /// Bytes of memory that it occupies.
-  var residentBytes: Int { Watch.residentBytes(of: process) }
+  var residentBytes: Int { process.residentBytes }
 }

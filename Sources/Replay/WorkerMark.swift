@@ -4,9 +4,14 @@ internal import Runner
 
 /// A page that a worker and its parent share: what the worker is at. It is written before an input begins and read when the
 /// worker is dead or takes long, so it costs a store and no system call.
-final class WorkerMark {
+public final class WorkerMark {
+  /// Where the worker finds it.
+  static let descriptor: Int32 = 3
   static let size = 4096
   private let words: UnsafeMutablePointer<UInt64>
+
+  /// The worker's own; nil in a process that nobody started as one.
+  public static func ofThisProcess() -> WorkerMark? { WorkerMark(descriptor) }
 
   /// Maps the page behind a descriptor, which may be closed then.
   init?(_ descriptor: Int32) {
@@ -38,7 +43,12 @@ final class WorkerMark {
     set { words[1] = newValue }
   }
   /// `CallName.raw` of its last call.
-  var call: UnsafeMutablePointer<UInt64> { words + 2 }
+  public var call: UnsafeMutablePointer<UInt64> { words + 2 }
+  /// The signal that ended it and the place in the program, where `CrashReport.leaveNote` could write them down.
+  public var trap: UnsafeMutablePointer<UInt64> { words + 3 }
+
+  /// Nothing is going on.
+  public func clear() { for word in 0..<5 { words[word] = 0 } }
 }
 
 /// Files that go away with their last descriptor.

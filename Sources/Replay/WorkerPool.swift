@@ -187,20 +187,3 @@ final class WorkerPool {
     workers = []
   }
 }
-
-/// Names of the signals that end processes.
-enum SignalName {
-  static func of(_ signal: Int32) -> String {
-    switch signal {
-    case SIGILL: "SIGILL"
-    case SIGTRAP: "SIGTRAP"
-    case SIGSEGV: "SIGSEGV"
-    case SIGBUS: "SIGBUS"
-    case SIGFPE: "SIGFPE"
-    case SIGABRT: "SIGABRT"
-    case SIGSYS: "SIGSYS"
-    case SIGXCPU: "SIGXCPU"
-    default: "signal \(signal)"
-    }
-  }
-}

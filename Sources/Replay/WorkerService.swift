@@ -8,8 +8,7 @@ public import Runner
 /// A worker holds nothing that would be missed. Results go out when there is no further input to play, so a worker that
 /// dies takes some along that nobody has seen; their inputs are played again.
 public enum WorkerService {
-  /// Descriptors that the parent prepares beside the standard ones.
-  static let markDescriptor: Int32 = 3
+  /// The descriptor that the parent prepares for the log, beside the standard ones and the mark's.
   static let logDescriptor: Int32 = 4
 
   private static let flushAt = 32 << 10
@@ -23,7 +22,7 @@ public enum WorkerService {
   public static func run(
     _ configuration: InputPlayer.Configuration, hasLog: Bool, answers: Bool, times: Bool
   ) -> ExitStatus {
-    guard let mark = WorkerMark(markDescriptor) else { return .usage }
+    guard let mark = WorkerMark.ofThisProcess() else { return .usage }
     prepare(leavesWithParent: configuration.rigs.canRunSideBySide)
     let player = InputPlayer(configuration, mark: mark.call)
     var incoming: [UInt8] = []
@@ -88,7 +87,8 @@ public enum WorkerService {
   /// The parent, to notice that it is gone.
   private nonisolated(unsafe) static var parent: pid_t = 0
 
-  private static func prepare(leavesWithParent: Bool) {
+  /// Makes this process one that may die: quietly, before others, and with its parent.
+  public static func prepare(leavesWithParent: Bool) {
     // Ctrl-C reaches the whole group; what becomes of workers is the parent's business.
     signal(SIGINT, SIG_IGN)
     signal(SIGTERM, SIG_DFL)

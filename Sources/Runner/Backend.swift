@@ -15,11 +15,14 @@ public struct Backend: Sendable {
   /// The IOMMU that the machine has from the beginning; nil for the mock.
   let iommu: IOMMUKind?
   let choices: IOMMUKind.Choices
+  /// As the command line named it.
+  public let text: String
 
   /// The mock driver of the kernel's own selftests.
-  public static let mock = Backend(name: "mock", iommu: nil, choices: IOMMUKind.Choices())
+  public static let mock = Backend(name: "mock", iommu: nil, choices: IOMMUKind.Choices(), text: "mock")
 
-  private init(name: String, iommu: IOMMUKind?, choices: IOMMUKind.Choices) {
+  private init(name: String, iommu: IOMMUKind?, choices: IOMMUKind.Choices, text: String) {
+    self.text = text
     self.name = name
     self.iommu = iommu
     self.choices = choices
@@ -45,7 +48,7 @@ public struct Backend: Sendable {
     for option in parts.count > 1 ? parts[1].split(separator: ",") : [] {
       try Self.choose(option, of: kind, in: &choices)
     }
-    self.init(name: kind.name, iommu: kind, choices: choices)
+    self.init(name: kind.name, iommu: kind, choices: choices, text: text)
   }
 
   private static func choose(_ text: Substring, of kind: IOMMUKind, in choices: inout IOMMUKind.Choices)

@@ -23,8 +23,38 @@ public enum CrashReport {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { CrashReport.handle($0) }
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_ONSTACK
-    for signal in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT] { sigaction(signal, &action, nil) }
+    for signal in trapSignals { sigaction(signal, &action, nil) }
   }
+
+  /// Where a trap leaves its signal and its place in the program, for whoever finds the process dead.
+  private nonisolated(unsafe) static var note: UnsafeMutablePointer<UInt64>?
+  private nonisolated(unsafe) static var programStart: UInt64 = 0
+
+  /// From now on a trap writes its signal there, and behind it the address of the instruction from the program's start
+  /// on, as `addr2line` wants it.
+  public static func leaveNote(in note: UnsafeMutablePointer<UInt64>) {
+    do throws(FileFailure) {
+      let first = try HostFile.read("/proc/self/maps", limit: 1 << 20).prefix { $0 != UInt8(ascii: "-") }
+      programStart = UInt64(String(decoding: first, as: UTF8.self), radix: 16) ?? 0
+    } catch { programStart = 0 }
+    self.note = note
+    var action = sigaction()
+    action.__sigaction_handler.sa_sigaction = { signal, _, context in
+      if let note = CrashReport.note {
+        #if arch(x86_64)
+          // REG_RIP.
+          let registers = context?.assumingMemoryBound(to: ucontext_t.self).pointee.uc_mcontext.gregs
+          note[1] = UInt64(bitPattern: Int64(registers?.16 ?? 0)) &- CrashReport.programStart
+        #endif
+        note[0] = UInt64(UInt32(bitPattern: signal))
+      }
+      _exit(ExitStatus.trap.rawValue)
+    }
+    action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_ONSTACK | SA_SIGINFO
+    for signal in trapSignals { sigaction(signal, &action, nil) }
+  }
+
+  private static let trapSignals = [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT]
 
   static func enter(_ script: Int, _ path: String) {
     let slot = script % slots

@@ -85,6 +85,11 @@ public enum HostFile {
     }
   }
 
+  /// Removes a file; one that is gone is fine.
+  public static func remove(_ path: String) throws(FileFailure) {
+    if unlink(path) != 0, errno != ENOENT { throw FileFailure("remove", path, errno) }
+  }
+
   /// Writes all of it, or throws.
   public static func writeAll(_ bytes: [UInt8], to descriptor: Int32, name: String) throws(FileFailure) {
     var written = 0

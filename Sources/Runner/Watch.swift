@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Glibc
 internal import Interpreter
 internal import Synchronization
@@ -39,13 +40,13 @@ public final class Watch: Sendable {
 
   func start() {
     // Without the thread there are no limits, and still all scripts run.
-    let thread = Workers.start { [self] in
+    let thread = HostThread { [self] in
       while !state.withLock({ $0.isOver }) {
         usleep(Self.tick)
         look()
       }
     }
-    if let thread { pthread_detach(thread) }
+    thread?.detach()
   }
 
   func stop() { state.withLock { $0.isOver = true } }
@@ -102,6 +103,13 @@ public final class Watch: Sendable {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+
+  /// Seconds of a processor that this process has used.
+  public static var processorSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   /// What the process occupies now.

@@ -32,7 +32,7 @@ public final class Scheduler: ThreadScheduler, @unchecked Sendable {
     /// It passes no points: it only looks.
     fileprivate var isLooking = false
     fileprivate var isCancelled = false
-    fileprivate var handle = pthread_t()
+    fileprivate var host: HostThread?
     unowned let scheduler: Scheduler
 
     fileprivate init(_ index: Int, _ scheduler: Scheduler, _ body: @escaping () -> Void) {
@@ -83,27 +83,10 @@ public final class Scheduler: ThreadScheduler, @unchecked Sendable {
 
   // MARK: Threads
 
-  private static let stackSize = 16 << 20
-
   public func add(_ name: String, _ body: @escaping () -> Void) -> Int? {
     let thread = Thread(threads.count, self, body)
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setstacksize(&attributes, Self.stackSize)
-    let box = Unmanaged.passRetained(thread)
-    let code = pthread_create(
-      &thread.handle, &attributes,
-      { argument in
-        guard let argument else { return nil }
-        let thread = Unmanaged<Thread>.fromOpaque(argument).takeRetainedValue()
-        thread.scheduler.live(thread)
-        return nil
-      }, box.toOpaque())
-    guard code == 0 else {
-      box.release()
-      return nil
-    }
+    guard let host = HostThread({ [self] in live(thread) }) else { return nil }
+    thread.host = host
     threads.append(thread)
     return thread.index
   }
@@ -162,12 +145,12 @@ public final class Scheduler: ThreadScheduler, @unchecked Sendable {
       case .notStarted:
         thread.isCancelled = true
         thread.turn.give()
-        pthread_join(thread.handle, nil)
-      case .ended: pthread_join(thread.handle, nil)
+        thread.host?.join()
+      case .ended: thread.host?.join()
       case .atPoint, .running, .waiting:
         // It needs what it refers to for ever.
         _ = Unmanaged.passRetained(self)
-        pthread_detach(thread.handle)
+        thread.host?.detach()
       }
     }
     threads = []

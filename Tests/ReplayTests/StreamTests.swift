@@ -19,6 +19,18 @@ struct StreamTests {
     #expect(file[2].hash == file[3].hash && file[0].hash != file[2].hash)
   }
 
+  /// What else the machine prints belongs to none of them.
+  @Test func aConsoleLogIsSeveralInputs() {
+    let call = "r0 = openat$iommufd(0xffffffffffffff9c, &(0x7f0000000000), 0x0, 0x0)\n"
+    let log = "[ 1.0] booted\nexecuting program 1:\n\(call)[ 1.1] noise\nexecuting program 0:\n\(call)\(call)"
+    let bytes = Array(log.utf8)
+    let inputs = ReplayInput.inputs(
+      of: CorpusInput(label: "d/log", name: CorpusName("log"), bytes: bytes, hash: SHA1.of(bytes)))
+    #expect(inputs.map(\.label) == ["d/log#line-2", "d/log#line-5"])
+    #expect(inputs.map { $0.bytes.count { $0 == UInt8(ascii: "\n") } } == [1, 2])
+    #expect(inputs.allSatisfy { $0.format == .syzkallerProgram && $0.container == "d/log" })
+  }
+
   private func items(_ shard: InputStream.Shard) -> [(index: UInt64, label: String)] {
     var stream = InputStream(
       [],

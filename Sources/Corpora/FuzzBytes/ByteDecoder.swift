@@ -21,15 +21,19 @@ public struct ByteDecoder {
     let length: UInt64
   }
 
+  let scene: ByteScene
   let operations: [ByteOperation]
   let forms: [ByteOperation.Form?]
   private(set) var actions: [Action] = []
   /// The registers of each pool, the oldest first.
   private(set) var pools = [[Int]](repeating: [], count: ByteOperation.Pool.allCases.count)
-  private var mappings: [Mapping] = []
+  var mappings: [Mapping] = []
+  /// Functions whose files were opened, the oldest first; and which, by the register of the file.
+  var opened: [Int] = []
+  private var functionOfFile: [Int: Int] = [:]
   private var nextRegister = 0
   /// Parts of the data area that are gone: a program cannot write there itself.
-  private var holes: [Range<UInt64>] = []
+  var holes: [Range<UInt64>] = []
 
   /// Registers that a program may use; a recorded program has 256.
   private static let registerCount = 250
@@ -39,19 +43,23 @@ public struct ByteDecoder {
 
   /// What a program does, from the opening of `/dev/iommu` on.
   public static func actions(of program: ByteProgram) -> [Action] {
-    var decoder = ByteDecoder(version: program.version)
-    decoder.perform(ByteProgram.Record(operation: decoder.index(of: "open")))
+    var decoder = ByteDecoder(version: program.version, scene: program.scene)
+    decoder.perform("open")
     for record in program.records { decoder.perform(record) }
     return decoder.actions
   }
 
-  init(version: UInt8) {
+  init(version: UInt8, scene: ByteScene) {
+    self.scene = scene
     operations = ByteOperation.table(version: version)
     forms = ByteOperation.forms(version: version)
   }
 
   func members(_ pool: ByteOperation.Pool) -> [Int] { pools[pool.rawValue] }
 
+  var hasRegisters: Bool { nextRegister < Self.registerCount }
+
+  /// The operation of a name.
   func index(of name: String) -> Int {
     guard let index = operations.firstIndex(where: { $0.name == name }) else {
       preconditionFailure("every version has \(name)")
@@ -59,7 +67,11 @@ public struct ByteDecoder {
     return index
   }
 
-  private mutating func add(_ step: RecordedProgram.Step) { actions.append(.step(step)) }
+  /// Performs an operation with operands that are all 0.
+  mutating func perform(_ name: String) { perform(ByteProgram.Record(operation: index(of: name))) }
+
+  mutating func add(_ step: RecordedProgram.Step) { actions.append(.step(step)) }
+  mutating func add(_ action: BenchAction) { actions.append(.bench(action)) }
 
   mutating func perform(_ record: ByteProgram.Record) {
     let operation = operations[record.operation]
@@ -68,6 +80,7 @@ public struct ByteDecoder {
     case .open:
       guard members(.context).count < Self.mostContexts else { return }
       if let register = register(in: [.context]) { add(.open(register)) }
+    case .openDevice: openDevice(record)
     case .close: close(record)
     case .fill:
       let count = Int(record.x % 65536)
@@ -83,29 +96,42 @@ public struct ByteDecoder {
       add(.unmap(.area(first), length: length))
     case .memfd:
       if let register = register(in: [.buffer]) { add(.memfd(register, length: length(record) % (1 << 24))) }
-    case .read, .write, .poll: transfer(operation.effect, record)
+    case .read, .write, .poll, .answerFault: transfer(operation.effect, record)
     case .raw: raw(record)
-    case .fork: actions.append(.bench(.fork))
-    case .switchProcess: actions.append(.bench(.switchProcess(Int(record.a))))
-    case .exitProcess: actions.append(.bench(.exitProcess(Int(record.a))))
-    case .memlockLimit: actions.append(.bench(.setMemlockLimit(record.y)))
-    case .armFailure: actions.append(.bench(.armFailure(UInt64(record.a) + 1)))
-    case .disarmFailure: actions.append(.bench(.disarmFailure))
-    case .dma(let isWrite):
-      let length = Int(record.x % 8192) + 1
-      actions.append(
-        .bench(.dma(function: Int(record.a), mapped(record).operand, length: length, isWrite: isWrite)))
+    case .fork: add(.fork)
+    case .switchProcess: add(.switchProcess(Int(record.a)))
+    case .exitProcess: add(.exitProcess(Int(record.a)))
+    case .memlockLimit: add(.setMemlockLimit(record.y))
+    case .capability: add(.setCapability(Int(record.a), record.flags & 1 == 1))
+    case .armFailure: add(.armFailure(UInt64(record.a) + 1))
+    case .disarmFailure: add(.disarmFailure)
+    case .dma, .translationRequest, .pageRequest, .finished, .interrupt, .plug, .unplug, .cut, .grow,
+      .guestTable:
+      act(operation, record)
     }
   }
 
   // MARK: Steps
 
+  private mutating func openDevice(_ record: ByteProgram.Record) {
+    guard let register = register(in: [.deviceFile]) else { return }
+    let function = Int(record.a) % ByteScene.mostFunctions
+    functionOfFile[register] = function
+    opened.append(function)
+    add(.openDevice(register, number: function))
+  }
+
   private mutating func close(_ record: ByteProgram.Record) {
     // The first file stays: a program without it does nothing more.
-    let all: [ByteOperation.Pool] = [.queueFile, .access, .buffer, .dmabuf]
+    let all: [ByteOperation.Pool] = [.queueFile, .access, .buffer, .dmabuf, .deviceFile]
     let registers = all.flatMap { members($0).reversed() } + members(.context).dropFirst().reversed()
     if !registers.isEmpty { add(.close(registers[Int(record.a) % registers.count])) }
   }
+
+  /// `struct iommu_hwpt_pgfault` is 40 bytes with its cookie last; `struct iommu_hwpt_page_response` is a cookie and a
+  /// code. So what was read is answered where it lies.
+  private static let faultLength = 40
+  private static let cookieOffset: UInt64 = 36
 
   private mutating func transfer(_ effect: ByteOperation.Effect, _ record: ByteProgram.Record) {
     let fd = object([.queueFile], record.a)
@@ -114,6 +140,11 @@ public struct ByteDecoder {
     case .write:
       add(.put(.area(Area.events), width: 8, .constant(record.y)))
       add(.write(fd: fd, .area(Area.events), count: Int(record.x ^ 8) % 64))
+    case .answerFault:
+      let code = Area.events + UInt64(Self.faultLength)
+      add(.put(.area(code), width: 4, .constant(UInt64(record.flags & 3))))
+      add(.read(fd: fd, .area(Area.events), count: Self.faultLength))
+      add(.write(fd: fd, .area(Area.events + Self.cookieOffset), count: 8))
     default: add(.poll(fd: fd))
     }
   }
@@ -137,8 +168,9 @@ public struct ByteDecoder {
     _ operation: ByteOperation, _ form: ByteOperation.Form, _ record: ByteProgram.Record
   ) {
     if record.a < Self.literal {
-      for pool in operation.needs where members(pool).isEmpty { make(pool) }
+      for pool in operation.needs(in: scene) where members(pool).isEmpty { make(pool) }
     }
+    let file = file(operation, record)
     var stores: [RecordedProgram.Store] = []
     var loads: [RecordedProgram.Load] = []
     var mapping: (place: RecordedProgram.Operand, length: UInt64) = (.constant(0), 0)
@@ -163,7 +195,10 @@ public struct ByteDecoder {
             isDescriptor: part.pools[0].isDescriptor))
       }
     }
-    for put in operation.puts { add(.put(.area(put.offset), width: put.width, value(put.source, record))) }
+    for put in operation.puts {
+      if case .patch = put.source, record.y == 0 { continue }
+      add(.put(.area(put.offset), width: put.width, value(put.source, record)))
+    }
     if let name = operation.mapped {
       // Where the kernel chooses the address, only a register will have it.
       if !isFixed, let field = form.parts.first(where: { $0.field.name == name })?.field,
@@ -182,8 +217,24 @@ public struct ByteDecoder {
     if let pool = operation.provides { pools[pool.rawValue].append(0) }
     add(
       .ioctl(
-        fd: context(record), request: form.request, size: Self.size(form, record), stores: stores,
-        loads: loads))
+        fd: file, request: form.request, size: Self.size(form, record), stores: stores, loads: loads))
+  }
+
+  /// Where a request goes.
+  private mutating func file(_ operation: ByteOperation, _ record: ByteProgram.Record)
+    -> RecordedProgram.Operand
+  {
+    guard let pool = operation.file else { return context(record) }
+    let file = object([pool], record.a)
+    if operation.name == "VFIO_DEVICE_BIND_IOMMUFD", case .register(let register) = file {
+      pools[ByteOperation.Pool.boundFile.rawValue].append(register)
+    }
+    if case .register(let register) = file, let function = functionOfFile[register] {
+      // What a device is told makes it the one that does something next.
+      opened.removeAll { $0 == function }
+      opened.append(function)
+    }
+    return file
   }
 
   /// The struct's size, or a mistaken one.
@@ -195,41 +246,16 @@ public struct ByteDecoder {
     }
   }
 
-  // MARK: Values
+  // MARK: Objects
 
-  private mutating func value(_ source: ByteOperation.Source, _ record: ByteProgram.Record)
-    -> RecordedProgram.Operand
-  {
-    let isMistaken = record.flags >> 5 == 7
-    switch source {
-    case .a(let pools): return object(pools, record.a)
-    case .b(let pools): return object(pools, record.b)
-    case .flags(let flipped, let mask):
-      let flags = UInt64(record.flags & 31)
-      return .constant((isMistaken ? flags : flags & mask) ^ flipped)
-    case .reserved: return .constant(isMistaken ? 1 : 0)
-    case .kind(let value): return .constant(isMistaken ? 1 : value)
-    case .length: return .constant(length(record))
-    case .part: return .constant(record.x == 0 ? mapped(record).length ?? length(record) : length(record))
-    case .iova: return record.y >> 56 == 0 ? .constant(0x100_0000 &+ record.y) : mapped(record).operand
-    case .place: return mapped(record).operand
-    case .freshIOVA: return .constant(0x200_0000 &+ record.y & 0xFFFF_FFFF)
-    case .memory: return .area(place(record))
-    case .area(let offset): return .area(offset)
-    case .x(let flipped): return .constant(UInt64(record.x) ^ flipped)
-    case .y(let flipped): return .constant(record.y ^ flipped)
-    case .fixed(let value): return .constant(value)
-    }
-  }
-
-  private mutating func context(_ record: ByteProgram.Record) -> RecordedProgram.Operand {
+  mutating func context(_ record: ByteProgram.Record) -> RecordedProgram.Operand {
     let contexts = members(.context)
     // Another file than the first has other objects, so most requests to it would fail.
     return .register(contexts[record.flags >> 5 == 4 ? contexts.count - 1 : 0])
   }
 
   /// The member of the pools that `choice` counts round to, the newest first.
-  private mutating func object(_ wanted: [ByteOperation.Pool], _ choice: UInt8) -> RecordedProgram.Operand {
+  mutating func object(_ wanted: [ByteOperation.Pool], _ choice: UInt8) -> RecordedProgram.Operand {
     guard let first = wanted.first else { return .constant(UInt64(choice)) }
     if choice >= Self.literal {
       // A small number could be a descriptor of whoever runs the program.
@@ -251,55 +277,12 @@ public struct ByteDecoder {
   }
 
   /// Makes what a program asks for and does not have. Makers want only what stands above them, so this ends.
-  private mutating func make(_ pool: ByteOperation.Pool) {
-    guard nextRegister < Self.registerCount else { return }
-    perform(ByteProgram.Record(operation: index(of: ByteOperation.maker(of: pool))))
+  mutating func make(_ pool: ByteOperation.Pool) {
+    guard hasRegisters else { return }
+    perform(ByteOperation.maker(of: pool, in: scene))
   }
 
-  static let lengths: [UInt64] = [
-    0x1000, 0x2000, 0x1_0000, 0x800, 0x4000, 0x4_0000, 0x10_0000, 0x20_0000, 0, 1, 0xFFF, 0x1001, 1 << 31,
-    1 << 52,
-    .max - 0xFFF, .max,
-  ]
-
-  private func length(_ record: ByteProgram.Record) -> UInt64 {
-    record.x < 256 ? Self.lengths[Int(record.x) % Self.lengths.count] : UInt64(record.x)
-  }
-
-  static let slots: UInt8 = 128
-  static let slotLength: UInt64 = 0x8000
-
-  /// One of 128 places in the data area, or one a little beside it.
-  private func place(_ record: ByteProgram.Record) -> UInt64 {
-    let beside: [UInt64] = [1, 0x800, 0xFFF, 0x1000]
-    let offset = record.b < Self.slots ? 0 : beside[Int(record.b >> 5 & 3)]
-    return UInt64(record.b % Self.slots) * Self.slotLength + offset
-  }
-
-  private func isThere(_ offset: UInt64, _ count: UInt64) -> Bool {
-    !holes.contains { $0.overlaps(offset..<offset + max(count, 1)) }
-  }
-
-  /// The address that `y` selects, and how far the mapping goes from there. Its highest byte says which mapping, the
-  /// newest at 0, and the lower bits how far into it; from 0x80 on they are an address themselves.
-  private mutating func mapped(_ record: ByteProgram.Record) -> (
-    operand: RecordedProgram.Operand, length: UInt64?
-  ) {
-    let low = record.y & 0xFF_FFFF_FFFF_FFFF
-    let choice = Int(record.y >> 56)
-    guard choice < 0x80 else { return (.constant(choice < 0xC0 ? low : record.y), nil) }
-    if mappings.isEmpty, nextRegister < Self.registerCount {
-      perform(ByteProgram.Record(operation: index(of: "IOAS_MAP")))
-    }
-    guard !mappings.isEmpty else { return (.constant(0x100_0000 &+ low), nil) }
-    let mapping = mappings[mappings.count - 1 - choice % mappings.count]
-    // Where the kernel chose the address, only the register has it.
-    guard case .constant(let first) = mapping.iova, mapping.length > 0 else {
-      return (mapping.iova, mapping.length)
-    }
-    let offset = (low & 0xFFFF_FFFF) % mapping.length
-    return (.constant(first &+ offset), mapping.length - offset)
-  }
+  mutating func provide(_ pool: ByteOperation.Pool) { pools[pool.rawValue].append(0) }
 
   /// A new register for a member of the pools; nil when there are no more.
   private mutating func register(in pools: [ByteOperation.Pool]) -> Int? {

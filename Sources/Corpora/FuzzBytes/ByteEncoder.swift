@@ -29,7 +29,6 @@ public struct ByteEncoder {
     }
   }
 
-  private static let version: UInt8 = 1
   private var decoder: ByteDecoder
   private var records: [ByteProgram.Record] = []
   /// Which of the program's places stands for an address.
@@ -39,13 +38,13 @@ public struct ByteEncoder {
 
   /// A program whose `/dev/iommu` has that descriptor.
   public init(file: Int32) {
-    decoder = ByteDecoder(version: Self.version)
+    decoder = ByteDecoder(version: ByteProgram.newestVersion, scene: ByteScene(.mock))
     // The decoder opens the first file by itself.
     decoder.perform(ByteProgram.Record(operation: decoder.index(of: "open")))
     values[decoder.members(.context)[0]] = UInt64(UInt32(bitPattern: file))
   }
 
-  public var program: ByteProgram { ByteProgram(version: Self.version, records: records) }
+  public var program: ByteProgram { ByteProgram(records: records) }
 
   /// Adds a memfd.
   ///
@@ -213,8 +212,16 @@ public struct ByteEncoder {
     case .flags(let flipped, let mask):
       let flags = wanted ^ flipped
       operands.need(\.flags, flags <= 31 && flags & ~mask == 0 ? UInt8(flags) : nil)
+    case .parentFlags:
+      let flags = wanted ^ decoder.scene.parentFlags
+      operands.need(\.flags, flags <= 3 ? UInt8(flags) : nil)
+    case .nestingBase:
+      operands.need(\.a, choice(decoder.scene.nesting.isOnVIOMMU ? [.viommu] : [.parent], wanted))
+    case .nestingCaches:
+      operands.need(\.a, choice(decoder.scene.nesting.isOnVIOMMU ? [.viommu] : [.nested], wanted))
     case .reserved: if wanted != 0 { operands.isPossible = false }
     case .kind(let value): if wanted != value { operands.isPossible = false }
+    case .scene(let value): if wanted != value(decoder.scene) { operands.isPossible = false }
     case .length: operands.need(\.x, length(wanted, avoidsZero: false))
     case .part: operands.need(\.x, length(wanted, avoidsZero: true))
     case .iova:
@@ -230,6 +237,11 @@ public struct ByteEncoder {
     case .x(let flipped): operands.need(\.x, UInt32(exactly: wanted ^ flipped & 0xFFFF_FFFF))
     case .y(let flipped): operands.need(\.y, wanted ^ flipped)
     case .fixed(let value): if wanted != value { operands.isPossible = false }
+    case .guestMemory:
+      if wanted != ByteDecoder.guestAddress &+ decoder.scene.iovaOffset { operands.isPossible = false }
+    case .patch: operands.need(\.y, wanted)
+    // Several operands make a word; other operations of the request take each word as it is.
+    case .guestCommand: operands.isPossible = false
     }
   }
 

@@ -16,13 +16,16 @@ extension ByteOperation {
     let parts: [Part]
   }
 
-  /// The kernel whose structs version 1 passes.
+  /// The kernel whose structs versions 1 and 2 pass.
   private static let kernel = KernelVersion(7, 3)
 
-  private static let versionOneForms = versionOne.map { $0.form }
+  private static let versionTwoForms = versionTwo.map { $0.form }
+  private static let versionOneForms = Array(versionTwoForms.prefix(versionOne.count))
 
   /// By operation; nil for one that is no request.
-  static func forms(version: UInt8) -> [Form?] { versionOneForms }
+  static func forms(version: UInt8) -> [Form?] {
+    version < 2 ? versionOneForms : versionTwoForms
+  }
 
   private var form: Form? {
     switch effect {

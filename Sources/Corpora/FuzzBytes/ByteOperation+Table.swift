@@ -7,14 +7,15 @@ extension ByteOperation {
   private static let pageTables: [Pool] = [.hwpt, .ioas, .nested]
   private static let pasidTables: [Pool] = [.pasidTable, .hwpt, .ioas, .nested]
 
-  private static func command(
-    _ row: String, _ variant: String = "", _ fields: [(name: String, source: Source)] = [],
-    puts: [(offset: UInt64, width: Int, source: Source)] = [], needs: [Pool] = [], provides: Pool? = nil,
-    mapped: String? = nil
+  static func command(
+    _ row: String, _ variant: String = "", file: Pool? = nil,
+    _ fields: [(name: String, source: Source)] = [],
+    puts: [(offset: UInt64, width: Int, source: Source)] = [], needs: [Pool] = [],
+    needsOnVIOMMU: [Pool] = [], provides: Pool? = nil, mapped: String? = nil
   ) -> ByteOperation {
     ByteOperation(
-      name: row + variant, effect: .command(row), fields: fields, puts: puts, needs: needs,
-      provides: provides, mapped: mapped)
+      name: row + variant, effect: .command(row), file: file, fields: fields, puts: puts, needs: needs,
+      needsOnVIOMMU: needsOnVIOMMU, provides: provides, mapped: mapped)
   }
 
   private static func test(
@@ -36,7 +37,7 @@ extension ByteOperation {
         ("allowed_iovas", .area(Area.ranges)),
       ],
       puts: [
-        (Area.ranges, 8, .fixed(0x80_0000)), (Area.ranges + 8, 8, .x(0xFFF_FFFF)),
+        (Area.ranges, 8, .scene { 0x80_0000 + $0.iovaOffset }), (Area.ranges + 8, 8, .x(0xFFF_FFFF)),
         (Area.ranges + 16, 8, .y(0x4000_0000)), (Area.ranges + 24, 8, .y(0x4FFF_FFFF)),
       ]),
     command(
@@ -77,7 +78,7 @@ extension ByteOperation {
     command(
       "HWPT_ALLOC", "",
       [
-        ("flags", .flags(flipped: 3, mask: 3)), ("dev_id", .b([.idev])), ("pt_id", .a([.ioas, .parent])),
+        ("flags", .parentFlags), ("dev_id", .b([.idev])), ("pt_id", .a([.ioas, .parent])),
         ("__reserved", .reserved),
       ]),
     command(
@@ -131,8 +132,9 @@ extension ByteOperation {
     command(
       "VIOMMU_ALLOC", "",
       [
-        ("flags", .reserved), ("type", .kind(0xDEAD_BEEF)), ("dev_id", .b([.idev])),
-        ("hwpt_id", .a([.parent])), ("data_len", .x(0)), ("data_uptr", .area(Area.viommuData)),
+        ("flags", .reserved), ("type", .scene { $0.viommuType }), ("dev_id", .b([.idev])),
+        ("hwpt_id", .a([.parent])), ("data_len", .scene { $0.viommuDataLength }),
+        ("data_uptr", .area(Area.viommuData)),
       ],
       puts: [(Area.viommuData, 8, .y(0))]),
     command(
@@ -141,13 +143,13 @@ extension ByteOperation {
     command(
       "VEVENTQ_ALLOC", "",
       [
-        ("flags", .reserved), ("viommu_id", .a([.viommu])), ("type", .kind(0xBEEF_BEEF)),
+        ("flags", .reserved), ("viommu_id", .a([.viommu])), ("type", .scene { $0.eventQueueType }),
         ("veventq_depth", .x(2)), ("__reserved", .reserved),
       ]),
     command(
       "HW_QUEUE_ALLOC", "",
       [
-        ("flags", .reserved), ("viommu_id", .a([.viommu])), ("type", .kind(0xDEAD_BEEF)),
+        ("flags", .reserved), ("viommu_id", .a([.viommu])), ("type", .scene { $0.hardwareQueueType }),
         ("index", .flags(flipped: 0, mask: 3)), ("nesting_parent_iova", .place), ("length", .part),
       ]),
     command(
@@ -255,5 +257,8 @@ extension ByteOperation {
     ByteOperation(name: "dma-write", effect: .dma(isWrite: true)),
   ]
 
+  /// What can be done with the mock's devices.
   static let versionOne: [ByteOperation] = iommufd + vfio + selftest + steps
+  /// And with those of real hardware.
+  static let versionTwo: [ByteOperation] = versionOne + devices + guests
 }

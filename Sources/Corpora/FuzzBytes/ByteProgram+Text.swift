@@ -2,7 +2,7 @@
 
 // A program in bytes as lines that can be read, edited and compared:
 //
-//     bytes 1 profile=2
+//     bytes 2 profile=2
 //     IOAS_MAP b=1 x=0x2 y=0x1000
 //     TEST.MOCK_DOMAIN a=1
 //
@@ -14,6 +14,12 @@ extension ByteProgram {
     public let line: Int
     public let text: String
     public var description: String { "line \(line) is not a record of a program in bytes: \(text)" }
+  }
+
+  /// The names of its operations, in their order.
+  public var names: [String] {
+    let operations = ByteOperation.table(version: version)
+    return records.map { operations[$0.operation].name }
   }
 
   public var text: String {

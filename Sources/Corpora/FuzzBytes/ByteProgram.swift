@@ -8,8 +8,8 @@ public import UAPI
 ///
 /// Numbers are little-endian. Every byte string is a program: `op` counts round the operations of the version, a last
 /// record that is cut off is filled with zeros, and what an operand selects counts round what there is. Records have one
-/// size, so a mutation of one is no mutation of the next. Bytes without a header are version 0, so the
-/// inputs of any fuzzer can be read.
+/// size, so a mutation of one is no mutation of the next. Bytes without a header are version 0, which is
+/// version 1, so the inputs of any fuzzer can be read.
 ///
 /// An input must mean next year what it means today. So a version's operations are a list that does not change
 /// (`ByteOperation`), a header with a version that is not known is refused and not guessed at, and `text` is where
@@ -53,16 +53,20 @@ public struct ByteProgram: Sendable, Equatable {
   public let version: UInt8
   /// The kernel that it is meant for: 1 is Linux 6.12, 2 is 7.2, anything else whichever is asked.
   public let profile: UInt8
-  /// Of no meaning yet.
+  /// Which scene, from version 2 on; of no meaning before.
   public let flags: UInt16
   public let records: [Record]
 
-  public static let versions: ClosedRange<UInt8> = 0...1
+  public static let newestVersion: UInt8 = 2
+  static let versions: ClosedRange<UInt8> = 0...newestVersion
   /// Further records are not read: no input may run for long.
   public static let mostRecords = 4096
-  static let headerLength = 8
-  static let recordLength = 16
+  public static let headerLength = 8
+  public static let recordLength = 16
   private static let magic: [UInt8] = [0x89, 0x49, 0x4F, 0x46]
+
+  /// The machine that it starts on.
+  public var scene: ByteScene { ByteScene(flags: version < 2 ? 0 : flags) }
 
   public var kernel: KernelVersion? {
     switch profile {
@@ -73,7 +77,7 @@ public struct ByteProgram: Sendable, Equatable {
   }
 
   /// - Precondition: a known version, its operations, no more than `mostRecords`, and without a header nothing in it.
-  init(version: UInt8 = 1, profile: UInt8 = 0, flags: UInt16 = 0, records: [Record]) {
+  public init(version: UInt8 = newestVersion, profile: UInt8 = 0, flags: UInt16 = 0, records: [Record]) {
     precondition(records.count <= Self.mostRecords && Self.versions.contains(version))
     precondition(records.allSatisfy { ByteOperation.table(version: version).indices.contains($0.operation) })
     precondition(version > 0 || profile == 0 && flags == 0)

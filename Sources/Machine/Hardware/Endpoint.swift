@@ -320,6 +320,7 @@ public final class Endpoint: @unchecked Sendable {
       ("name", .text(name)), ("address", .text(function.address)), ("source", .hex(UInt64(source))),
       ("vfio", .text(vfio.path)), ("iommu", .text(unit.name)),
       ("group", device.group.map { .number(UInt64($0.id)) } ?? .none),
+      ("owner", .text(device.group?.owner == nil ? "kernel" : "user")),
       ("ats", .flag(control.ats)), ("pri", .flag(control.pri)), ("pasid", .flag(control.pasid)),
       ("held", .number(UInt64(heldCount))),
       (

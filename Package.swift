@@ -262,7 +262,7 @@ let package = Package(
       exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
       name: "ExamplesTests", dependencies: ["Runner", "Interpreter", "Language", "UAPI"],
-      exclude: ["Sweep"], swiftSettings: strict),
+      swiftSettings: strict),
   ]
 )
 

@@ -39,6 +39,8 @@ public protocol FailureBench: AnyObject {
   /// Physical pages that are not free. A failure may leave some in use, where tables are kept for the next time;
   /// the same failure does not do so for ever.
   var framesInUse: Int { get }
+  /// Ends every process, the current one with them: what is left of the machine then is what nobody gave back.
+  func endProcesses()
 }
 
 extension FailureBench {

@@ -16,7 +16,9 @@ extension Subcommand {
         help: "only scripts, tests and labels that contain TEXT; may be repeated"),
       SharedOptions.kernel, SharedOptions.backend, SharedOptions.target, SharedOptions.bug,
       OptionRow("--check", help: "look for broken invariants after every statement"),
-      OptionRow("--sweep", help: "make every call fail at each of its fallible steps before it succeeds"),
+      OptionRow(
+        "--sweep", value: .optional("FILE"),
+        help: "make every call fail at each of its fallible steps before it succeeds; count them in a table"),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
       OptionRow("--trace", value: .optional("FILE"), help: "tell every request, decoded"),
       SharedOptions.define,
@@ -90,6 +92,12 @@ private struct BatchRun {
       people, renderer: try SharedOptions.renderer(arguments, for: people), isQuiet: arguments.has("--quiet"),
       showsTrace: tracePath == nil)
     var sinks: [any RunEventSink] = [terminal]
+    var table: SweepTable?
+    if let path = arguments.last("--sweep"), !path.isEmpty {
+      let made = SweepTable(path: path)
+      sinks.append(made)
+      table = made
+    }
     var trace: TraceFile?
     if let tracePath {
       do throws(FileFailure) {
@@ -113,6 +121,12 @@ private struct BatchRun {
       } catch {
         status = max(status, error.isClosedPipe ? .interrupted : .usage)
         if !error.isClosedPipe { Terminal.complain(error.description) }
+      }
+    }
+    if let table {
+      do throws(FileFailure) { try table.save() } catch {
+        status = max(status, .usage)
+        Terminal.complain(error.description)
       }
     }
     if let trace { status = Terminal.finish(trace.output, status) }

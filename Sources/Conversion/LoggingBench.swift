@@ -77,6 +77,7 @@ final class LoggingBench: Bench {
   var lastArming: (passes: UInt64, failure: InjectedFailure?) { bench.lastArming }
   func restingState() -> Fact { bench.restingState() }
   var framesInUse: Int { bench.framesInUse }
+  func endProcesses() { bench.endProcesses() }
 
   func disarmFailure() -> Bool {
     note("no failure point fails any more")

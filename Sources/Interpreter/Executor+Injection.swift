@@ -92,6 +92,7 @@ extension Executor {
     sweep = own
     run(injection.body)
     sweep = outer
+    outer?.ledger.add(own.ledger)
     guard report.failed == failed else { return }
     judge(injection, node, [("points", .number(own.points)), ("partial", .number(own.partial))])
   }
@@ -137,20 +138,32 @@ extension Executor {
   // MARK: Calls
 
   /// Makes a call of the statement that is carried out: once, or under a sweep as often as it can fail.
-  func asked<Result>(_ name: @autoclosure () -> String, _ body: () throws(Errno) -> Result) throws(Errno)
-    -> Result
-  {
-    guard let sweep, let bench, !isCleaningUp, let node = sweptNode else { return try body() }
+  ///
+  /// - Parameter values: the named values in a request.
+  func asked<Result>(
+    _ name: @autoclosure () -> String, values: @autoclosure () -> [String] = [],
+    _ body: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    guard sweep != nil || late != nil, let bench, !isCleaningUp, let node = sweptNode else {
+      return try body()
+    }
     // What a thread has half done would be taken for what the failure left.
     guard stage.scheduler?.isQuiescent ?? true else { return try body() }
-    let call = SweptCall(name: name())
-    if call.isExempt { return try body() }
+    let call = SweptCall(name: name(), values: values())
+    if let late {
+      if isFailing { return try body() }
+      // Nothing is left to go on with, nor to clean up.
+      defer { if late.isOver { halted = .limit } }
+      return try late.make(call, at: node.place, on: bench, body)
+    }
+    guard let sweep else { return try body() }
+    if call.isExempt { return try sweep.pass(call, body) }
     return try sweep.rounds(
       call, on: bench, isOver: { isOutOfTime },
       report: { self.fail(Self.unclean($0, node.place)) }, body)
   }
 
-  private static func unclean(_ finding: FailureSweep.Finding, _ place: Place) -> Diagnostic {
+  static func unclean(_ finding: FailureSweep.Finding, _ place: Place) -> Diagnostic {
     let failure = finding.failure
     let call = finding.call.name
     var details = [
@@ -175,6 +188,10 @@ extension Executor {
       }
     case .leaks: message = "\(call) leaks memory each time that it fails"
     case .endless: message = "\(call) has no end of failure points"
+    case .gone: message = "\(call) does not come to the same failure point again"
+    case .stuck(let errno):
+      message = "\(call) failed, and made again it ends differently"
+      details.append(Diagnostic.Detail("answer", errno?.name ?? "ok"))
     }
     return Diagnostic(
       .uncleanFailure, in: place.source, at: place.span, message, details: details,

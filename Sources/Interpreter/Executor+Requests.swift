@@ -144,7 +144,7 @@ extension Executor {
     if isTracing { keepSent() }
     do throws(Errno) {
       returned =
-        sweep == nil
+        sweep == nil && late == nil
         ? try target.ioctl(fd, plan.request, argument) : try sendSwept(plan, fd, argument)
       errno = 0
       reason = nil
@@ -162,7 +162,7 @@ extension Executor {
     let isOwn = plan.argument != nil
     // A struct of the script's own, as long as one can be; one that cannot be read needs no care.
     let kept = isOwn ? (try? target.memory.bytes(at: argument, count: plan.row?.minimumSize ?? 0)) ?? [] : []
-    return try asked(plan.name) { () throws(Errno) in
+    return try asked(plan.name, values: namedValues(plan)) { () throws(Errno) in
       if !isOwn {
         _ = write(work, structCount, at: argument)
       } else if !kept.isEmpty {
@@ -171,6 +171,25 @@ extension Executor {
       }
       return try target.ioctl(fd, plan.request, argument)
     }
+  }
+
+  /// The named values in the request that is about to be made: `data_type=VTD_S1`, `flags=NEST_PARENT`.
+  private func namedValues(_ plan: RequestPlan) -> [String] {
+    var values: [String] = []
+    for input in plan.op?.fields ?? plan.row?.fields ?? []
+    where input.direction.isInput && input.offset + input.size <= structCount {
+      let value = field(input.offset, input.size)
+      switch input.meaning {
+      case .choice(let names):
+        if let name = names.name(of: value) { values.append("\(input.name)=\(name)") }
+      case .flags(let names):
+        for entry in names.entries where value & entry.value != 0 {
+          values.append("\(input.name)=\(entry.name)")
+        }
+      default: break
+      }
+    }
+    return values
   }
 
   var noPlace: Place { Place(source: program.source, span: Span.zero) }

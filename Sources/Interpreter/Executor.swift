@@ -91,6 +91,8 @@ final class Executor {
   var stage = ScheduleStage()
   /// Failures that are made, by `sweep` or by the run's options.
   var sweep: FailureSweep?
+  /// The run is one of those that a sweep makes for a single failure.
+  var late: LateFailures?
   /// The sweep is the run's: every call is under it.
   let sweepsAll: Bool
   /// A failure is armed by `fail`.
@@ -262,8 +264,8 @@ final class Executor {
 
   private func execute(_ command: CommandNode, _ node: Node) {
     isAnswerChecked = !command.demand.checks.isEmpty
-    if let sweep {
-      sweep.hasGivenUp = false
+    if sweep != nil || late != nil {
+      sweep?.hasGivenUp = false
       sweptNode = node
     }
     do throws(Stop) {
@@ -397,7 +399,11 @@ final class Executor {
   /// A test on a machine of its own.
   private func execute(_ test: TestNode, _ node: Node) {
     // What is rehearsed is further on in the file, which has a machine of its own.
-    guard stage.atStop == nil, options.filter?(test.name, test.labels) ?? true else { return }
+    guard stage.atStop == nil, options.filter?(test.name, test.labels) ?? true, late?.enterTest() ?? true
+    else {
+      return
+    }
+    defer { late?.leaveTest() }
     let begin = Clock.now()
     let saved = (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale)
     knownStale = []

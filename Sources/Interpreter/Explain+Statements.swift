@@ -20,7 +20,8 @@ extension Explain {
         + "with nothing made to fail: that is the answer that the statement sees. After each failure the call must "
         + "have been refused with the errno of the step that failed and have left everything as it was; nothing may "
         + "leak, and no rule may break. Where Linux promises less, 'partial' counts it. 'iofd run --sweep' does it "
-        + "with whole scripts.")
+        + "with whole scripts, and there it also makes what is left out here fail, each time in a run of its own."
+    )
     + "\n\n" + kinds + "\nResults: points, partial\n\nExamples\n"
     + "    sweep { map $vm $buf iova=0x1000 }  -> points=9\n"
 

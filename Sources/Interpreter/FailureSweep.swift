@@ -28,7 +28,7 @@ final class FailureSweep {
   /// The call of the statement that is carried out was not clean, and has been told of.
   var hasGivenUp = false
   /// Counts by the name of the call, for who wants to know.
-  private(set) var ledger: [String: SweepCount] = [:]
+  var ledger = SweepLedger()
 
   init(kinds: Set<String>?) { self.kinds = kinds }
 
@@ -48,6 +48,10 @@ final class FailureSweep {
       case broken([Violation])
       case leaks
       case endless
+      /// A failure point that was there is gone when the script is run once more.
+      case gone
+      /// It left everything as it was, and made again it ends otherwise than it did.
+      case stuck(Errno?)
     }
     let kind: Kind
     let call: SweptCall
@@ -70,18 +74,21 @@ final class FailureSweep {
     var before = bench.restingState()
     var frames = bench.framesInUse
     let repeatable = Set(bench.failurePoints.map(\.name)).subtracting(call.unrepeatable)
-    ledger[call.name, default: SweepCount()].calls += 1
     while !isOver() {
       bench.armFailure(nth: nth, kinds: kinds ?? repeatable)
       var answer: Result?
       var errno: Errno?
       do throws(Errno) { answer = try body() } catch { errno = error }
       guard bench.disarmFailure(), let failure = bench.lastArming.failure else {
+        ledger.count(call) {
+          $0.calls += 1
+          $0.done += answer == nil ? 0 : 1
+        }
         if let answer { return answer }
         throw errno ?? .EINVAL
       }
       points += 1
-      ledger[call.name, default: SweepCount()].points += 1
+      ledger.count(call) { $0.points += 1 }
       func find(_ kind: Finding.Kind) { report(Finding(kind: kind, call: call, nth: nth, failure: failure)) }
       let broken = bench.violations()
       if !broken.isEmpty { find(.broken(broken)) }
@@ -93,7 +100,7 @@ final class FailureSweep {
       if let errno, errno != failure.errno, !call.mayAnswer(errno, for: failure) { find(.otherErrno(errno)) }
       let after = bench.restingState()
       let changes = FactText.difference(before, after)
-      if !broken.isEmpty || !changes.isEmpty && !call.mayChange(changes) {
+      if !broken.isEmpty || !changes.isEmpty && !call.mayChange(changes, answering: errno, for: failure) {
         if broken.isEmpty { find(.changed(changes)) }
         hasGivenUp = true
         throw errno ?? .EINVAL
@@ -115,10 +122,20 @@ final class FailureSweep {
     return try body()
   }
 
-}
+  /// A failure of this call was made in a run of its own.
+  func countLate(_ call: SweptCall) {
+    points += 1
+    ledger.count(call) {
+      $0.points += 1
+      $0.late += 1
+    }
+  }
 
-/// How often a call was made under a sweep, and how many failures it was made to have.
-public struct SweepCount: Sendable, Equatable {
-  public var calls: UInt64 = 0
-  public var points: UInt64 = 0
+  /// Makes a call of which nothing is made to fail here.
+  func pass<Result>(_ call: SweptCall, _ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+    ledger.count(call) { $0.calls += 1 }
+    let answer = try body()
+    ledger.count(call) { $0.done += 1 }
+    return answer
+  }
 }

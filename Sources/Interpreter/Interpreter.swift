@@ -29,7 +29,7 @@ public enum Interpreter {
     let begin = Clock.now()
     var options = options
     if let limit = options.secondsLimit { options.deadline = begin &+ UInt64(max(0, min(limit, 1e9)) * 1e9) }
-    var swept: [String: SweepCount] = [:]
+    var swept = SweepLedger()
     func over(_ verdict: Verdict, _ cases: [CaseResult], _ diagnostics: [Diagnostic]) -> ScriptResult {
       ScriptResult(
         name: source.name, verdict: verdict, cases: cases, diagnostics: diagnostics,
@@ -53,9 +53,10 @@ public enum Interpreter {
     executor.runFrame(program.body)
     executor.finish(Place(source: source, span: source.lineSpan(source.lineCount)))
     if let sweep = executor.sweep {
+      makeLateFailures(of: executor, makeRig: makeRig)
       swept = sweep.ledger
       executor.report.note(
-        "sweep: \(swept.values.reduce(0) { $0 + $1.calls }) calls were made to fail \(sweep.points) times")
+        "sweep: \(swept.total.calls) calls were made to fail \(swept.total.points) times")
     }
     var cases = executor.results
     let own = executor.report.result(

@@ -85,8 +85,8 @@ public struct ScriptResult: Sendable {
   /// Problems of the script as such: from the parser, the resolver, and warnings.
   public let diagnostics: [Diagnostic]
   public let seconds: Double
-  /// With `RunOptions.sweeps`: every call by name, how often it was made and how many failures it was made to have.
-  public let swept: [String: SweepCount]
+  /// With `RunOptions.sweeps`: which calls were made, and how many failures each was made to have.
+  public let swept: SweepLedger
 
   public var counts: StatementCounts { cases.reduce(StatementCounts()) { $0 + $1.counts } }
 

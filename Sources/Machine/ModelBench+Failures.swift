@@ -32,6 +32,8 @@ extension ModelBench {
 
   public var framesInUse: Int { machine.memory.allocatedFrames }
 
+  public func endProcesses() { for process in machine.allProcesses { process.exit() } }
+
   public func restingState() -> Fact {
     let contexts = machine.kernel.openContexts
     let pins = machine.memory.pinTotals

@@ -25,6 +25,7 @@ struct NDJSONWriter: ReportWriter {
       line("request", [("statement", String(event.statement)), ("text", ReportText.quoted(event.line))])
     case .warning(let diagnostic): line("warning", [("diagnostic", json(diagnostic))])
     case .caseEnded(let result): line("case-end", fields(result))
+    case .swept(let ledger): line("sweep", [("calls", Self.object(Self.counts(ledger)))])
     case .ended(let totals):
       line(
         "run-end",
@@ -53,6 +54,18 @@ struct NDJSONWriter: ReportWriter {
     fields.append(("notes", "[" + result.notes.map { ReportText.quoted($0) }.joined(separator: ",") + "]"))
     if timings { fields.append(("seconds", ReportText.seconds(result.seconds))) }
     return fields
+  }
+
+  private static func counts(_ ledger: SweepLedger) -> [(String, String)] {
+    ledger.calls.sorted { $0.key < $1.key }.map { name, count in
+      (
+        name,
+        object([
+          ("calls", String(count.calls)), ("done", String(count.done)), ("points", String(count.points)),
+          ("late", String(count.late)),
+        ])
+      )
+    }
   }
 
   private static func counts(_ counts: StatementCounts) -> String {

@@ -106,6 +106,7 @@ public final class Runner: Sendable {
     for part in RunCase.cases(of: result, script: path, endedFor: reason, onlyTests: onlyTests) {
       voice.say(.caseEnded(part))
     }
+    if configuration.sweeps { voice.say(.swept(result.swept)) }
   }
 
   private func options(_ voice: Voice, _ cancellation: Cancellation, onlyTests: Bool) -> RunOptions {

@@ -21,7 +21,7 @@ public final class TerminalReport: RunEventSink {
 
   public func receive(_ event: RunEvent) {
     switch event {
-    case .began, .scriptBegan: break
+    case .began, .scriptBegan, .swept: break
     case .output(let text): output.write(text)
     case .trace(let event): if showsTrace { output.write(event.text) }
     case .warning(let diagnostic): output.write(renderer.render(diagnostic))

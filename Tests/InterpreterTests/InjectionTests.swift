@@ -85,14 +85,19 @@ import UAPI
 
   // MARK: What is found
 
-  /// Answers as the model does, except where `trick` has another idea of what a failed IOAS_ALLOC does.
+  /// Answers as the model does, except where `trick` has another idea of what a failed request does.
   private final class Tricky: IoctlTarget {
     let inner: ModelTarget
+    let tricked: UInt32
     let trick: (ModelTarget, Int32, Errno) throws(Errno) -> Int32
     private var isBusy = false
 
-    init(_ inner: ModelTarget, _ trick: @escaping (ModelTarget, Int32, Errno) throws(Errno) -> Int32) {
+    init(
+      _ inner: ModelTarget, _ tricked: UInt32,
+      _ trick: @escaping (ModelTarget, Int32, Errno) throws(Errno) -> Int32
+    ) {
       self.inner = inner
+      self.tricked = tricked
       self.trick = trick
     }
 
@@ -103,7 +108,7 @@ import UAPI
     func close(_ fd: Int32) throws(Errno) { try inner.close(fd) }
     func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
       do throws(Errno) { return try inner.ioctl(fd, request, argument) } catch {
-        guard request == 0x3B81 else { throw error }
+        guard request == tricked else { throw error }
         return try trick(inner, fd, error)
       }
     }
@@ -134,7 +139,7 @@ import UAPI
     let inner = ModelTarget()
     let result = Interpreter.run(
       SourceFile(name: "test.iofd", text: "sweep { vm = ioas create }\ndestroy $vm"), loader: MemoryLoader()
-    ) { Rig(target: Tricky(inner, trick), bench: ModelBench(inner), backend: "mock") }
+    ) { Rig(target: Tricky(inner, 0x3B81, trick), bench: ModelBench(inner), backend: "mock") }
     return result.allDiagnostics.filter { $0.code.code == "X0141" }.map(\.message)
   }
 
@@ -155,6 +160,60 @@ import UAPI
       throw error
     }
     #expect(leaked == ["IOAS_ALLOC leaks memory each time that it fails"])
+  }
+
+  /// What is wrong when the answer of IOAS_UNMAP cannot be written, which does not undo it.
+  private func lateFindings(_ trick: @escaping (ModelTarget, Int32, Errno) throws(Errno) -> Int32) -> [String]
+  {
+    var options = RunOptions()
+    options.sweeps = true
+    let text = """
+      vm = ioas create
+      buf = mem alloc 8K
+      map $vm $buf iova=0x1000
+      unmap $vm all
+      """
+    let result = Interpreter.run(
+      SourceFile(name: "test.iofd", text: text), loader: MemoryLoader(), options: options
+    ) {
+      let inner = ModelTarget()
+      let tricky = Tricky(inner, 0x3B86) { target, fd, error throws(Errno) in
+        guard error.reason?.contains("answer") == true else { throw error }
+        return try trick(target, fd, error)
+      }
+      return Rig(target: tricky, bench: ModelBench(inner), backend: "mock")
+    }
+    #expect(result.swept.calls["IOAS_UNMAP"]?.late == 1)
+    return result.allDiagnostics.filter { $0.code.code == "X0141" }.map(\.message)
+  }
+
+  @Test func uncleanLateFailuresAreFound() {
+    #expect(lateFindings { _, _, error throws(Errno) in throw error } == [])
+    #expect(
+      lateFindings { _, _, _ in 0 } == ["IOAS_UNMAP says that it succeeded, and a step of it failed"])
+    #expect(
+      lateFindings { _, _, _ throws(Errno) in throw .EPERM } == [
+        "IOAS_UNMAP fails with another errno than the step that failed"
+      ])
+    let left = lateFindings { target, fd, error throws(Errno) in
+      _ = try target.dup(fd)
+      throw error
+    }
+    #expect(left == ["IOAS_UNMAP failed and left something behind"])
+  }
+
+  /// Nobody can refuse the end of a file, so each of its failures has a run of its own.
+  @Test func endsAreSwept() {
+    let text = """
+      iommu io kind=vtd
+      device add nic behind $io
+      vm = ioas create
+      attach $nic to=$vm
+      unbind $nic
+      """
+    let result = run(text) { $0.sweeps = true }
+    #expect(result.verdict == .passed)
+    #expect(result.swept.calls["close"].map { $0.late > 0 && $0.late == $0.points } == true)
   }
 
   /// A table that is kept for the next time is none.
@@ -184,8 +243,9 @@ import UAPI
       """
     let result = run(text) { $0.sweeps = true }
     #expect(result.verdict == .passed)
-    #expect(result.swept["IOAS_ALLOC"]?.calls == 2)
-    #expect(result.swept["DESTROY"].map { $0.points > 0 } == true)
-    #expect(run(text).swept.isEmpty)
+    #expect(result.swept.calls["IOAS_ALLOC"]?.calls == 3)
+    #expect(result.swept.calls["IOAS_ALLOC"]?.done == 3)
+    #expect(result.swept.calls["DESTROY"].map { $0.points > 0 } == true)
+    #expect(run(text).swept == SweepLedger())
   }
 }

@@ -227,7 +227,8 @@ let package = Package(
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpora", "Machine", "UAPI"], swiftSettings: strict),
     .testTarget(
-      name: "ReplayTests", dependencies: ["Replay", "Runner", "Corpora", "Bench", "UAPI"],
+      name: "ReplayTests",
+      dependencies: ["Replay", "Runner", "Corpora", "Machine", "Memory", "Bench", "UAPI"],
       swiftSettings: strict),
     .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),

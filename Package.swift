@@ -234,7 +234,8 @@ let package = Package(
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpora", "Machine", "UAPI"], swiftSettings: strict),
     .testTarget(
-      name: "ReplayTests", dependencies: ["Replay", "Runner", "Corpora", "Bench", "UAPI"],
+      name: "ReplayTests",
+      dependencies: ["Replay", "Runner", "Corpora", "Machine", "Memory", "Bench", "UAPI"],
       swiftSettings: strict),
     .testTarget(
       name: "FuzzingTests", dependencies: ["Fuzzing", "Replay", "Runner", "Corpora"], swiftSettings: strict),

@@ -145,6 +145,7 @@ private struct RecordedParser {
     else { return nil }
     var stores: [RecordedProgram.Store] = []
     var loads: [RecordedProgram.Load] = []
+    stores.reserveCapacity(words.count - 4)
     for word in words[4...] {
       if word.count >= 3, word[0] == UInt8(ascii: "r"), word[1] == UInt8(ascii: "c"),
         word[2] == UInt8(ascii: ">")

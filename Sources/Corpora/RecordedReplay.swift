@@ -19,10 +19,8 @@ public final class RecordedReplay {
   private var registers = [UInt64](repeating: 0, count: registerCount)
   private var descriptors: [Int32] = []
   /// What the last successful call of the same kind returned at the same offset: a failed call leaves that in
-  /// its register, so that later steps stay plausible.
-  private var lastGood = [UInt64](repeating: 0, count: 4096)
-  /// Where `lastGood` is not 0.
-  private var kinds: [Int] = []
+  /// its register, so that later steps stay plausible. A program has a few kinds.
+  private var lastGood: [(kind: Int, value: UInt64)] = []
   private var lines: [String] = []
   private var line = AnswerLine()
   /// Hears of each step before it is made, by its index, and of the end of the program, by the number of steps.
@@ -41,6 +39,7 @@ public final class RecordedReplay {
   public func run(_ program: RecordedProgram) throws(Errno) -> [String] {
     try begin()
     defer { closeAll() }
+    lines.reserveCapacity(program.steps.count)
     for (index, step) in program.steps.enumerated() where mayGoOn() {
       onStep?(index)
       try perform(step)
@@ -71,8 +70,7 @@ public final class RecordedReplay {
 
   private func begin() throws(Errno) {
     for register in registers.indices { registers[register] = 0 }
-    for kind in kinds { lastGood[kind] = 0 }
-    kinds.removeAll(keepingCapacity: true)
+    lastGood.removeAll(keepingCapacity: true)
     lines = []
     _ = try target.userSpace.allocate(
       length: UInt64(RecordedProgram.areaLength), at: Self.area, mode: [.read, .write, .shared], huge: false)
@@ -237,11 +235,13 @@ public final class RecordedReplay {
     }
     var loaded = Self.load(load.width, from: after, at: offset)
     let kind = Self.kind(request, after, offset)
+    let place = lastGood.firstIndex { $0.kind == kind }
     if result < 0 {
-      loaded = lastGood[kind]
+      loaded = place.map { lastGood[$0].value } ?? 0
+    } else if let place {
+      lastGood[place].value = loaded
     } else {
-      if lastGood[kind] == 0 { kinds.append(kind) }
-      lastGood[kind] = loaded
+      lastGood.append((kind, loaded))
     }
     registers[load.register] = loaded
     guard load.isDescriptor else { return }

@@ -33,14 +33,14 @@ public final class CoreGroup: @unchecked Sendable {
     var resets = 0
     var isBlocked = false
   }
-  var memberList: [Member] = []
+  @exclusivity(unchecked) var memberList: [Member] = []
 
-  private var defaultDomain: (any Domain)?
-  var blockingDomain: (any Domain)?
-  var currentDomain: (any Domain)?
-  private var ownerToken: (any AnyObject)?
-  private var owners = 0
-  var handles: [UInt32: AttachHandle] = [:]
+  @exclusivity(unchecked) private var defaultDomain: (any Domain)?
+  @exclusivity(unchecked) var blockingDomain: (any Domain)?
+  @exclusivity(unchecked) var currentDomain: (any Domain)?
+  @exclusivity(unchecked) private var ownerToken: (any AnyObject)?
+  @exclusivity(unchecked) private var owners = 0
+  @exclusivity(unchecked) var handles: [UInt32: AttachHandle] = [:]
   var recovering = 0
 
   public init(id: Int) { self.id = id }

@@ -9,9 +9,9 @@ final class DeviceGroup: @unchecked Sendable {
   /// Guards everything below but `devices`. `igroup->lock`.
   let lock = Lock(.group)
   /// Bound devices; guarded by the lock of `DeviceState`.
-  var devices = 1
+  @exclusivity(unchecked) var devices = 1
   /// What is attached, by PASID; 0 is the RID. An attachment that no device has left does not exist.
-  var attachments: [UInt32: Attachment] = [:]
+  @exclusivity(unchecked) var attachments: [UInt32: Attachment] = [:]
   /// IDs of the doorbell pages that the group's devices use.
   var requiredMSI: UInt64 = 0
   /// Where software maps doorbells for the group; nil until a device with such a window is attached.
@@ -23,9 +23,9 @@ final class DeviceGroup: @unchecked Sendable {
 /// One HWPT at one PASID of a group, and the devices that attached it: `struct iommufd_attach`. The hardware
 /// is set up by the first device, for the whole group; the others join.
 final class Attachment: @unchecked Sendable {
-  var hwpt: HWPT
+  @exclusivity(unchecked) var hwpt: HWPT
   /// In the order of their IDs.
-  private(set) var devices: [DeviceObject] = []
+  @exclusivity(unchecked) private(set) var devices: [DeviceObject] = []
 
   init(_ hwpt: HWPT) { self.hwpt = hwpt }
 

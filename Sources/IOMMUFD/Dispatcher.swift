@@ -23,6 +23,16 @@ enum Dispatcher {
     let handler: Handler
   }
 
+  private struct Row {
+    let request: UInt32
+    let run: Handler
+
+    init(_ request: UInt32, run: @escaping Handler) {
+      self.request = request
+      self.run = run
+    }
+  }
+
   /// The longest struct of the table.
   static let longestStruct = 80
 
@@ -84,7 +94,7 @@ enum Dispatcher {
         request: row.request, minimum: row.minimumSize, full: row.fullSize(version), handler: handler)
     }
     for row in CommandTable.iommufd where row.exists(in: version) {
-      if let handler = handlers[row.request] { set(row, handler) }
+      for handler in handlers where handler.request == row.request { set(row, handler.run) }
     }
     if hasSelftest {
       set(CommandTable.selftest) { command throws(Errno) in
@@ -97,29 +107,30 @@ enum Dispatcher {
     return table
   }
 
-  /// Handlers by request. A command without one, NOIOMMU_GET_PA, belongs to no personality.
-  private static let handlers: [UInt32: Handler] = [
-    0x3B80: { c throws(Errno) in try c.destroy() },
-    0x3B81: { c throws(Errno) in try c.ioasAlloc() },
-    0x3B82: { c throws(Errno) in try c.ioasAllowIOVAs() },
-    0x3B83: { c throws(Errno) in try c.ioasCopy() },
-    0x3B84: { c throws(Errno) in try c.ioasIOVARanges() },
-    0x3B85: { c throws(Errno) in try c.ioasMap() },
-    0x3B86: { c throws(Errno) in try c.ioasUnmap() },
-    0x3B87: { c throws(Errno) in try c.option() },
-    0x3B88: { c throws(Errno) in try c.vfioIOAS() },
-    0x3B89: { c throws(Errno) in try c.hwptAlloc() },
-    0x3B8A: { c throws(Errno) in try c.getHWInfo() },
-    0x3B8B: { c throws(Errno) in try c.setDirtyTracking() },
-    0x3B8C: { c throws(Errno) in try c.getDirtyBitmap() },
-    0x3B8D: { c throws(Errno) in try c.hwptInvalidate() },
-    0x3B8E: { c throws(Errno) in try c.faultQueueAlloc() },
-    0x3B8F: { c throws(Errno) in try c.ioasMapFile() },
-    0x3B90: { c throws(Errno) in try c.viommuAlloc() },
-    0x3B91: { c throws(Errno) in try c.vdeviceAlloc() },
-    0x3B92: { c throws(Errno) in try c.ioasChangeProcess() },
-    0x3B93: { c throws(Errno) in try c.veventqAlloc() },
-    0x3B94: { c throws(Errno) in try c.hwQueueAlloc() },
+  /// Handlers by request. A command without one, NOIOMMU_GET_PA, belongs to no personality. In
+  /// structs: closures that are elements of a collection themselves are wrapped in thunks, which every call would pass.
+  private static let handlers: [Row] = [
+    Row(0x3B80) { c throws(Errno) in try c.destroy() },
+    Row(0x3B81) { c throws(Errno) in try c.ioasAlloc() },
+    Row(0x3B82) { c throws(Errno) in try c.ioasAllowIOVAs() },
+    Row(0x3B83) { c throws(Errno) in try c.ioasCopy() },
+    Row(0x3B84) { c throws(Errno) in try c.ioasIOVARanges() },
+    Row(0x3B85) { c throws(Errno) in try c.ioasMap() },
+    Row(0x3B86) { c throws(Errno) in try c.ioasUnmap() },
+    Row(0x3B87) { c throws(Errno) in try c.option() },
+    Row(0x3B88) { c throws(Errno) in try c.vfioIOAS() },
+    Row(0x3B89) { c throws(Errno) in try c.hwptAlloc() },
+    Row(0x3B8A) { c throws(Errno) in try c.getHWInfo() },
+    Row(0x3B8B) { c throws(Errno) in try c.setDirtyTracking() },
+    Row(0x3B8C) { c throws(Errno) in try c.getDirtyBitmap() },
+    Row(0x3B8D) { c throws(Errno) in try c.hwptInvalidate() },
+    Row(0x3B8E) { c throws(Errno) in try c.faultQueueAlloc() },
+    Row(0x3B8F) { c throws(Errno) in try c.ioasMapFile() },
+    Row(0x3B90) { c throws(Errno) in try c.viommuAlloc() },
+    Row(0x3B91) { c throws(Errno) in try c.vdeviceAlloc() },
+    Row(0x3B92) { c throws(Errno) in try c.ioasChangeProcess() },
+    Row(0x3B93) { c throws(Errno) in try c.veventqAlloc() },
+    Row(0x3B94) { c throws(Errno) in try c.hwQueueAlloc() },
   ]
 }
 

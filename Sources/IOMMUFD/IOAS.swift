@@ -9,7 +9,7 @@ public final class IOAS: Object, @unchecked Sendable {
   /// Guards `hwpts`, and is held while an automatic page table is looked for. `ioas->mutex`.
   let hwptLock = Lock(.ioas)
   /// The HWPTs on this IOAS, in the order of their creation. Guarded by `hwptLock`.
-  public internal(set) var hwpts: [PagingHWPT] = []
+  @exclusivity(unchecked) public internal(set) var hwpts: [PagingHWPT] = []
 
   init(in context: Context) {
     pagetable = IOPageTable(kernel: context.kernel)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Bench
 internal import IOMMU
 internal import Memory
 internal import Seams
@@ -8,45 +7,46 @@ internal import UAPI
 // What must hold of the device half whenever no call is in flight. The numbers are those of reference
 // devices-hwpt-viommu.md section 9; those on the ledger of references and on areas are in Invariants.swift.
 
-extension Context {
-  /// Every broken invariant of devices, groups, HWPTs, faults and vIOMMUs.
-  func deviceViolations() -> [Violation] {
-    var findings = Findings()
-    let all = objects.all
-    let bound = all.compactMap { $0 as? DeviceObject }
-    checkIDs(all, &findings)
-    checkAcyclic(all, &findings)
-    for group in devices.allGroups { checkGroup(group, bound.filter { $0.group === group }, &findings) }
-    for ioas in all.compactMap({ $0 as? IOAS }) { checkReservations(ioas, bound, &findings) }
-    for hwpt in all.compactMap({ $0 as? HWPT }) { checkHWPT(hwpt, bound, &findings) }
-    for queue in all.compactMap({ $0 as? FaultQueue }) { checkFaults(queue, &findings) }
-    for viommu in all.compactMap({ $0 as? VIOMMU }) { checkVIOMMU(viommu, all, &findings) }
-    checkVDevices(all.compactMap { $0 as? VDevice }, &findings)
-    for queue in all.compactMap({ $0 as? VEventQ }) { checkEvents(queue, &findings) }
+extension ObjectCensus {
+  /// Looks for broken invariants of devices, groups, HWPTs, faults and vIOMMUs.
+  func checkDevices(_ findings: inout Findings) {
+    checkIDs(&findings)
+    checkAcyclic(&findings)
+    for group in context.devices.allGroups {
+      checkGroup(group, devices.filter { $0.group === group }, &findings)
+    }
+    for ioas in spaces { checkReservations(ioas, &findings) }
+    for hwpt in hwpts { checkHWPT(hwpt, &findings) }
+    for queue in faults { checkFaults(queue, &findings) }
+    for viommu in viommus { checkVIOMMU(viommu, &findings) }
+    checkVDevices(&findings)
+    for queue in eventQueues { checkEvents(queue, &findings) }
     checkWindows(&findings)
-    return findings.violations
   }
 
   /// 5: an ID that is a tombstone is nobody's.
-  private func checkIDs(_ all: [Object], _ findings: inout Findings) {
-    let dead = Set(objects.tombstones)
+  private func checkIDs(_ findings: inout Findings) {
+    let dead = context.objects.tombstones
+    guard !dead.isEmpty else { return }
     for object in all {
       findings.require(!dead.contains(object.id), "a tombstone's ID is never used again", "\(object.id)")
     }
   }
 
   /// 4: so that closing the file can always finish.
-  private func checkAcyclic(_ all: [Object], _ findings: inout Findings) {
-    var state: [ObjectIdentifier: Bool] = [:]
-    func reachesItself(_ object: Object) -> Bool {
-      if let done = state[ObjectIdentifier(object)] { return !done }
-      state[ObjectIdentifier(object)] = false
-      let loops = object.references.contains { reachesItself($0) }
-      state[ObjectIdentifier(object)] = true
+  private func checkAcyclic(_ findings: inout Findings) {
+    enum State { case unseen, entered, left }
+    var states = [State](repeating: .unseen, count: all.count)
+    func reachesItself(_ place: Int) -> Bool {
+      if states[place] != .unseen { return states[place] == .entered }
+      states[place] = .entered
+      let loops = references[place].contains { reachesItself($0) }
+      states[place] = .left
       return loops
     }
-    for object in all {
-      findings.require(!reachesItself(object), "references form no cycle", "\(object.kind.name) \(object.id)")
+    for place in all.indices {
+      findings.require(
+        !reachesItself(place), "references form no cycle", "\(all[place].kind.name) \(all[place].id)")
     }
   }
 
@@ -54,18 +54,19 @@ extension Context {
 
   private func checkGroup(_ group: DeviceGroup, _ members: [DeviceObject], _ findings: inout Findings) {
     let core = group.core
-    let name = "group \(core.id)"
+    var name: String { "group \(core.id)" }
     // 6, 8, 9.
     findings.require(
       group.devices == members.count, "a group counts its bound devices",
       "\(name): counts \(group.devices), bound are \(members.count)")
     findings.require(
-      core.owner === self && core.ownerCount == members.count, "the group's owner is the file of its devices",
+      core.owner === context && core.ownerCount == members.count,
+      "the group's owner is the file of its devices",
       "\(name): \(core.ownerCount) claims, \(members.count) bound devices")
     for member in members {
       // 10.
       findings.require(
-        member.device.isMock || core.hasIsolatedMSI || kernel.allowUnsafeInterrupts,
+        member.device.isMock || core.hasIsolatedMSI || context.kernel.allowUnsafeInterrupts,
         "a bound device raises only its own interrupts", "DEVICE \(member.id)")
     }
     group.lock.withLock {
@@ -81,7 +82,7 @@ extension Context {
         "iommufd and the IOMMU core attach the same PASIDs",
         "\(name): \(group.attachments.keys.sorted()), core \(core.attachedPASIDs)")
       for (pasid, attachment) in group.attachments {
-        let place = "\(name), PASID \(pasid), HWPT \(attachment.hwpt.id)"
+        var place: String { "\(name), PASID \(pasid), HWPT \(attachment.hwpt.id)" }
         // 11, 12.
         findings.require(!attachment.devices.isEmpty, "an attachment has a device", place)
         findings.require(
@@ -103,15 +104,18 @@ extension Context {
 
   /// 20 and 21: who reserved what. A failed replace within one IOAS takes reservations away that are still
   /// needed, as in the kernel (Q4), so only ranges that nobody needs are an error.
-  private func checkReservations(_ ioas: IOAS, _ bound: [DeviceObject], _ findings: inout Findings) {
+  private func checkReservations(_ ioas: IOAS, _ findings: inout Findings) {
     let table = ioas.pagetable
     let reserved = table.areasLock.withShared { table.reserved.elements }
     let domains = table.domainsLock.withShared { table.domains }
-    for (span, reservation) in reserved.map({ ($0.span, $0.payload) }) {
-      guard let owner = reservation.owner else { continue }
-      let place = "IOAS \(ioas.id): 0x\(String(span.first, radix: 16))...0x\(String(span.last, radix: 16))"
+    for element in reserved {
+      guard let owner = element.payload.owner else { continue }
+      let span = element.span
+      var place: String {
+        "IOAS \(ioas.id): 0x\(String(span.first, radix: 16))...0x\(String(span.last, radix: 16))"
+      }
       if let device = owner as? Device {
-        let isHere = bound.contains { $0.device === device && $0.hwpt(at: 0)?.paging?.ioas === ioas }
+        let isHere = devices.contains { $0.device === device && $0.hwpt(at: 0)?.paging?.ioas === ioas }
         let isRegion = device.reservedRegions.contains {
           $0.kind != .directRelaxable && $0.first == span.first && $0.last == span.last
         }
@@ -127,21 +131,18 @@ extension Context {
       }
     }
     for domain in domains {
-      let mine = reserved.filter { $0.payload.owner === domain }
+      let mine = reserved.count { $0.payload.owner === domain }
       let expected = (domain.aperture.first != 0 ? 1 : 0) + (domain.aperture.last != .max ? 1 : 0)
       findings.require(
-        mine.count == expected, "a domain reserves what is outside its aperture",
-        "IOAS \(ioas.id): \(mine.count) reservations, \(expected) needed")
+        mine == expected, "a domain reserves what is outside its aperture",
+        "IOAS \(ioas.id): \(mine) reservations, \(expected) needed")
     }
   }
 
   // MARK: HWPTs
 
-  private func checkHWPT(_ hwpt: HWPT, _ bound: [DeviceObject], _ findings: inout Findings) {
-    let name = "\(hwpt.kind.name) \(hwpt.id)"
-    let isAttached = bound.contains { device in
-      device.attachedPASIDs.contains { device.hwpt(at: $0) === hwpt }
-    }
+  private func checkHWPT(_ hwpt: HWPT, _ findings: inout Findings) {
+    var name: String { "\(hwpt.kind.name) \(hwpt.id)" }
     findings.require(
       (hwpt.fault != nil) == (hwpt.domain.faultHandler != nil), "a domain hands faults to its HWPT's queue",
       name)
@@ -156,6 +157,11 @@ extension Context {
         !paging.isForPASIDs && !paging.isNestParent && paging.fault == nil
           && !(paging.domain is any DirtyTrackingDomain),
         "an automatic HWPT has no flags", name)
+      let isAttached = devices.contains { device in
+        device.group.lock.withLock {
+          device.group.attachments.values.contains { $0.hwpt === hwpt && $0.contains(device) }
+        }
+      }
       findings.require(isAttached, "an automatic HWPT is attached somewhere", name)
     case let nested as NestedHWPT:
       // 26.
@@ -177,7 +183,7 @@ extension Context {
     let waiting = queue.queued
     let unanswered = queue.unanswered
     let groups = waiting + unanswered.map(\.group)
-    let name = "FAULT \(queue.id)"
+    var name: String { "FAULT \(queue.id)" }
     findings.require(
       Set(groups.map(ObjectIdentifier.init)).count == groups.count, "a fault group is in one place only", name
     )
@@ -199,8 +205,8 @@ extension Context {
 
   // MARK: vIOMMUs
 
-  private func checkVIOMMU(_ viommu: VIOMMU, _ all: [Object], _ findings: inout Findings) {
-    let name = "VIOMMU \(viommu.id)"
+  private func checkVIOMMU(_ viommu: VIOMMU, _ findings: inout Findings) {
+    var name: String { "VIOMMU \(viommu.id)" }
     findings.require(viommu.parent.isNestParent, "a vIOMMU stands on a nesting parent", name)
     for vdevice in viommu.vdevices {
       findings.require(
@@ -211,16 +217,16 @@ extension Context {
     let queues = viommu.eventQueuesLock.withShared { viommu.eventQueues }
     findings.require(
       Set(queues.map(\.type)).count == queues.count, "a vIOMMU has one event queue of a type", name)
-    let mine = all.compactMap { $0 as? VEventQ }.filter { $0.viommu === viommu }
+    let mine = eventQueues.filter { $0.viommu === viommu }
     findings.require(
       Set(mine.map(ObjectIdentifier.init)) == Set(queues.map(ObjectIdentifier.init)),
       "a vIOMMU lists its event queues", name)
   }
 
   /// 36, 37.
-  private func checkVDevices(_ vdevices: [VDevice], _ findings: inout Findings) {
+  private func checkVDevices(_ findings: inout Findings) {
     for vdevice in vdevices {
-      let name = "VDEVICE \(vdevice.id)"
+      var name: String { "VDEVICE \(vdevice.id)" }
       let device = vdevice.device
       findings.require(
         device.group.lock.withLock { device.vdevice === vdevice }, "a device has one vDEVICE and knows it",
@@ -228,14 +234,14 @@ extension Context {
       findings.require(
         device.device.instance === vdevice.viommu.instance, "a vDEVICE is behind its vIOMMU's hardware", name)
       findings.require(
-        objects.all.contains { $0 === device }, "a vDEVICE's device is bound", "\(name), DEVICE \(device.id)")
+        devices.contains { $0 === device }, "a vDEVICE's device is bound", "\(name), DEVICE \(device.id)")
     }
   }
 
   /// 38.
   private func checkEvents(_ queue: VEventQ, _ findings: inout Findings) {
     let state = queue.state
-    let name = "VEVENTQ \(queue.id)"
+    var name: String { "VEVENTQ \(queue.id)" }
     findings.require(
       state.events <= Int(queue.depth), "an event queue holds no more than its depth",
       "\(name): \(state.events) of \(queue.depth)")
@@ -251,7 +257,7 @@ extension Context {
   /// 43.
   private func checkWindows(_ findings: inout Findings) {
     var end = Page.size
-    for window in devices.allWindows {
+    for window in context.devices.allWindows {
       findings.require(
         window.offset >= end, "mmap windows are disjoint and leave page 0 free",
         "offset 0x\(String(window.offset, radix: 16))")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
 internal import IOMMU
-public import Memory
+internal import Memory
 internal import Seams
 internal import Synchronization
 
@@ -33,49 +33,37 @@ struct Findings {
   }
 }
 
-extension Context {
+extension ObjectCensus {
   /// Every broken invariant of this file, the device half included.
   public func violations() -> [Violation] {
     var findings = Findings()
-    let all = objects.all
-    checkObjects(all, &findings)
-    let spaces = all.compactMap { $0 as? IOAS }
-    for ioas in spaces { ioas.checkSpace(&findings) }
-    checkPages(spaces, &findings)
-    return findings.violations + deviceViolations()
+    checkObjects(&findings)
+    for (ioas, mine) in zip(spaces, areas) { ioas.checkSpace(mine, &findings) }
+    // 14, 22...26, 28, 29, 32...34, 39: pins and charges, over all pages objects of the file.
+    for source in sources {
+      source.pages.lock.withLock { source.pages.check(source.areas, &findings) }
+    }
+    checkDevices(&findings)
+    return findings.violations
   }
 
   /// 38, 40: the reference ledger and the IDs.
-  private func checkObjects(_ all: [Object], _ findings: inout Findings) {
-    var held: [ObjectIdentifier: Int] = [:]
-    for object in all {
-      for target in object.references { held[ObjectIdentifier(target), default: 0] += 1 }
-    }
-    for object in all {
-      let expected = 1 + (held[ObjectIdentifier(object)] ?? 0) + object.externalUsers
+  private func checkObjects(_ findings: inout Findings) {
+    var held = [Int](repeating: 0, count: all.count)
+    for targets in references { for target in targets { held[target] += 1 } }
+    for (place, object) in all.enumerated() {
+      let expected = 1 + held[place] + object.externalUsers
       findings.require(
         object.users == expected, "users is 1 plus the holders",
         "\(object.kind.name) \(object.id) has \(object.users) users and \(expected - 1) holders")
       findings.require(object.id >= 1, "IDs begin at 1", "\(object.kind.name) \(object.id)")
     }
   }
-
-  /// 14, 22...26, 28, 29, 32...34, 39: pins and charges, over all pages objects of the file.
-  private func checkPages(_ spaces: [IOAS], _ findings: inout Findings) {
-    var areasOf: [ObjectIdentifier: [Area]] = [:]
-    var pagesByID: [ObjectIdentifier: Pages] = [:]
-    for area in spaces.flatMap(\.pagetable.areas.all) {
-      pagesByID[ObjectIdentifier(area.pages)] = area.pages
-      areasOf[ObjectIdentifier(area.pages), default: []].append(area)
-    }
-    for (key, pages) in pagesByID {
-      pages.lock.withLock { pages.check(areasOf[key] ?? [], &findings) }
-    }
-  }
 }
 
 extension IOAS {
-  fileprivate func checkSpace(_ findings: inout Findings) {
+  /// - Parameter areas: those of the space.
+  fileprivate func checkSpace(_ areas: [Area], _ findings: inout Findings) {
     let table = pagetable
     table.domainsLock.lockShared()
     table.areasLock.lockShared()
@@ -83,8 +71,8 @@ extension IOAS {
       table.areasLock.unlockShared()
       table.domainsLock.unlockShared()
     }
-    checkIntervals(table, &findings)
-    checkDomains(table, &findings)
+    checkIntervals(table, areas, &findings)
+    checkDomains(table, areas, &findings)
     let expected = hwptLock.withLock { hwpts.map { $0.domain } }
     findings.require(
       table.domains.count == expected.count
@@ -99,8 +87,7 @@ extension IOAS {
   }
 
   /// 1...8, 10.
-  private func checkIntervals(_ table: IOPageTable, _ findings: inout Findings) {
-    let areas = table.areas.all
+  private func checkIntervals(_ table: IOPageTable, _ areas: [Area], _ findings: inout Findings) {
     for (low, high) in zip(areas, areas.dropFirst()) {
       findings.require(
         low.iova.last < high.iova.first, "areas are disjoint and ascending",
@@ -140,8 +127,8 @@ extension IOAS {
   }
 
   /// 12, 13, 15...18: every domain translates exactly the areas.
-  private func checkDomains(_ table: IOPageTable, _ findings: inout Findings) {
-    for area in table.areas.all {
+  private func checkDomains(_ table: IOPageTable, _ areas: [Area], _ findings: inout Findings) {
+    for area in areas {
       let storage = area.pages.lock.withLock { area.storage }
       findings.require(
         (storage != nil) == !table.domains.isEmpty, "an area has a storage domain while there are domains",
@@ -151,44 +138,59 @@ extension IOAS {
         "the storage domain is one of the IOAS's", "IOAS \(id): \(hex(area.iova))")
     }
     for (slot, domain) in table.domains.enumerated() {
-      checkTranslations(table, domain, slot, &findings)
+      checkTranslations(table, areas, domain, slot, &findings)
     }
   }
 
+  /// Areas and leaves both ascend, so one walk along both is enough.
   private func checkTranslations(
-    _ table: IOPageTable, _ domain: any PagingDomain, _ slot: Int, _ findings: inout Findings
+    _ table: IOPageTable, _ areas: [Area], _ domain: any PagingDomain, _ slot: Int,
+    _ findings: inout Findings
   ) {
-    var leaves: [Leaf] = []
-    domain.forEachLeaf(in: .everything) { leaves.append($0) }
     var mapped: UInt64 = 0
-    for leaf in leaves {
+    var next = 0
+    domain.forEachLeaf(in: .everything) { leaf in
       let span = Span64(leaf.iova.raw, leaf.iova.raw | ((1 << UInt64(leaf.sizeLg2)) &- 1))
-      let area = table.areas.first(in: span)
+      while next < areas.count, areas[next].iova.last < span.first { next += 1 }
+      let isInside = next < areas.count && areas[next].iova.contains(span)
       findings.require(
-        area.map { $0.iova.contains(span) } ?? false, "a domain translates nothing outside the areas",
-        "IOAS \(id), domain \(slot): \(hex(span))")
+        isInside, "a domain translates nothing outside the areas", "IOAS \(id), domain \(slot): \(hex(span))")
       findings.require(
         !table.largePagesDisabled || leaf.sizeLg2 <= Int(Page.shift),
         "while large pages are off no translation is larger than a page",
         "IOAS \(id), domain \(slot): \(hex(span))")
-      guard let area, area.iova.contains(span) else { continue }
+      guard isInside else { return }
       mapped &+= span.count
-      area.pages.lock.withLock {
-        for x in stride(from: span.first, through: span.last, by: Int(Page.size)) {
-          let byte = area.startByte(x)
-          guard let frame = area.pages.expectedFrame(byte >> Page.shift, in: area) else { continue }
-          let expected = frame.address.raw + (byte & Page.mask)
-          findings.require(
-            leaf.physical.raw &+ (x - span.first) == expected, "every domain translates an area to its pages",
-            "IOAS \(id), domain \(slot), IOVA 0x\(String(x, radix: 16))")
-        }
-      }
+      checkTranslation(of: span, leaf, areas[next], domain, slot, &findings)
     }
-    let revoked = table.areas.all.filter { $0.pages.isRevoked }.reduce(0) { $0 + $1.length }
-    let total = table.areas.all.reduce(0) { $0 + $1.length }
+    let total = areas.reduce(0) { $0 + ($1.pages.isRevoked ? 0 : $1.length) }
     findings.require(
-      mapped == total - revoked, "every domain translates every area",
-      "IOAS \(id), domain \(slot): \(mapped) of \(total - revoked) bytes")
+      mapped == total, "every domain translates every area",
+      "IOAS \(id), domain \(slot): \(mapped) of \(total) bytes")
+  }
+
+  private func checkTranslation(
+    of span: Span64, _ leaf: Leaf, _ area: Area, _ domain: any PagingDomain, _ slot: Int,
+    _ findings: inout Findings
+  ) {
+    area.pages.lock.lock()
+    defer { area.pages.lock.unlock() }
+    // Where the domain itself is the only one that knows the frames, it is asked once for each leaf, by a lookup.
+    if area.storage === domain, area.pages.heldFrames.isEmpty, !area.pages.isDMABuf {
+      check(span.first, area.pages.peek(at: leaf.iova, in: domain))
+      return
+    }
+    for x in stride(from: span.first, through: span.last, by: Int(Page.size)) {
+      check(x, area.pages.expectedFrame(area.startByte(x) >> Page.shift, in: area))
+    }
+
+    func check(_ x: UInt64, _ frame: FrameNumber?) {
+      guard let frame else { return }
+      let expected = frame.address.raw + (area.startByte(x) & Page.mask)
+      findings.require(
+        leaf.physical.raw &+ (x - span.first) == expected, "every domain translates an area to its pages",
+        "IOAS \(id), domain \(slot), IOVA 0x\(String(x, radix: 16))")
+    }
   }
 
   private func hex(_ span: Span64) -> String {
@@ -211,8 +213,9 @@ extension Pages {
 
   /// The lock is held; `areas` are all that use this object.
   fileprivate func check(_ areas: [Area], _ findings: inout Findings) {
-    let name =
+    var name: String {
       "pages of \(areas.count) areas, the first at IOVA 0x\(String(areas.first?.iova.first ?? 0, radix: 16))"
+    }
     for area in areas {
       let listed = domainUses.firstIndex(of: area.index) { $0 === area } != nil
       findings.require(
@@ -232,64 +235,21 @@ extension Pages {
     findings.require(
       charged == pinned || !ownerMemory.isAlive, "what is pinned is charged",
       "\(name): \(pinned) pinned, \(charged) charged")
-    var held: Set<UInt64> = []
     var users = 0
     for element in accessUses.elements {
       findings.require(element.payload.users > 0, "a pinned interval has a user", name)
       users += element.payload.users
-      for index in element.span.first...element.span.last { held.insert(index) }
     }
-    findings.require(
-      held == Set(heldFrames.keys), "frames are held exactly for the intervals that accesses pinned", name)
+    if !heldFrames.isEmpty || !accessUses.isEmpty {
+      var held: Set<UInt64> = []
+      for element in accessUses.elements {
+        for index in element.span.first...element.span.last { held.insert(index) }
+      }
+      findings.require(
+        held == Set(heldFrames.keys), "frames are held exactly for the intervals that accesses pinned", name)
+    }
     findings.require(
       users == areas.reduce(0) { $0 + $1.accesses }, "every pin is attributed to an area",
       "\(name): \(users) pins, areas count \(areas.reduce(0) { $0 + $1.accesses })")
-  }
-}
-
-extension Context {
-  /// What this file's mappings have pinned, frame by frame: for the check of the machine's pin counts (24).
-  public func pinnedFrames() -> [FrameNumber: Int] {
-    var counts: [FrameNumber: Int] = [:]
-    var seen: Set<ObjectIdentifier> = []
-    for area in objects.all.compactMap({ $0 as? IOAS }).flatMap(\.pagetable.areas.all) {
-      guard seen.insert(ObjectIdentifier(area.pages)).inserted, !area.pages.isDMABuf else { continue }
-      area.pages.lock.withLock {
-        for (use, span) in area.pages.pieces(of: Span64(0, area.pages.pageCount - 1)) where use != .hole {
-          for index in span.first...span.last {
-            // A page that its table has lost is reported as that.
-            guard let frame = area.pages.heldFrames[index] ?? area.pages.peekFromDomain(index) else {
-              continue
-            }
-            counts[frame, default: 0] += 1
-          }
-        }
-      }
-    }
-    return counts
-  }
-
-  /// What this file's mappings have charged in pages, by user and by process memory, and what they count as
-  /// VmPin (25, 26).
-  public func charges() -> (
-    byUser: [ObjectIdentifier: Int], locked: [ObjectIdentifier: Int], pinned: [ObjectIdentifier: Int]
-  ) {
-    var byUser: [ObjectIdentifier: Int] = [:]
-    var locked: [ObjectIdentifier: Int] = [:]
-    var pinned: [ObjectIdentifier: Int] = [:]
-    var seen: Set<ObjectIdentifier> = []
-    for area in objects.all.compactMap({ $0 as? IOAS }).flatMap(\.pagetable.areas.all) {
-      guard seen.insert(ObjectIdentifier(area.pages)).inserted else { continue }
-      area.pages.lock.withLock {
-        let count = Int(area.pages.charged)
-        pinned[ObjectIdentifier(area.pages.owner.memory), default: 0] += count
-        switch area.pages.accounting {
-        case .none: break
-        case .user: byUser[ObjectIdentifier(area.pages.owner.user), default: 0] += count
-        case .process: locked[ObjectIdentifier(area.pages.owner.memory), default: 0] += count
-        }
-      }
-    }
-    return (byUser, locked, pinned)
   }
 }

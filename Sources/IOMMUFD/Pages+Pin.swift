@@ -49,15 +49,18 @@ extension Pages {
     guard pinned > charged else { return }
     let delta = Int(pinned - charged)
     try kernel.failures.pass(.charge, "the pages that were pinned")
-    let limit = Int(clamping: owner.memlockLimit >> Page.shift)
+    let counters = ownerMemory.counters
     switch accounting {
     case .none: break
-    case .user: try Self.add(delta, to: owner.user.lockedPages, limit: limit)
+    case .user:
+      let owner = owner
+      try Self.add(
+        delta, to: owner.user.lockedPages, limit: Int(clamping: owner.memlockLimit >> Page.shift))
     case .process:
       guard ownerMemory.isAlive else { throw .EINVAL("the process to charge is gone") }
-      try Self.add(delta, to: ownerMemory.counters.locked, limit: limit)
+      try Self.add(delta, to: counters.locked, limit: Int(clamping: owner.memlockLimit >> Page.shift))
     }
-    ownerMemory.counters.pinned.add(delta, ordering: .relaxed)
+    counters.pinned.add(delta, ordering: .relaxed)
     charged = pinned
   }
 
@@ -66,14 +69,15 @@ extension Pages {
   func uncharge() {
     guard charged > pinned else { return }
     let delta = Int(charged - pinned)
+    let counters = ownerMemory.counters
     switch accounting {
     case .none: break
     case .user: owner.user.lockedPages.subtract(delta, ordering: .relaxed)
     case .process:
       guard ownerMemory.isAlive else { return }
-      ownerMemory.counters.locked.subtract(delta, ordering: .relaxed)
+      counters.locked.subtract(delta, ordering: .relaxed)
     }
-    ownerMemory.counters.pinned.subtract(delta, ordering: .relaxed)
+    counters.pinned.subtract(delta, ordering: .relaxed)
     charged = pinned
   }
 

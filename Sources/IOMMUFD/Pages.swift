@@ -139,18 +139,24 @@ extension Pages {
   /// The frame of an index that a domain maps, read back from that domain's table: frame 0 if the table has lost
   /// it, see `TableDamage`.
   func frameFromDomain(_ index: UInt64) -> FrameNumber {
-    let (iova, storage) = place(of: index)
-    return frame(at: iova, in: storage)
+    let (area, storage) = place(of: index)
+    return frame(at: IOVA(area.iova(of: index)), in: storage)
   }
 
-  /// The same for whoever only looks; nil if the table has lost it.
-  func peekFromDomain(_ index: UInt64) -> FrameNumber? {
-    let (iova, storage) = place(of: index)
-    return peek(at: iova, in: storage)
+  /// The frames of indexes that a domain maps, for whoever only looks; nil for one that the table has lost.
+  func forEachMappedFrame(in span: Span64, _ body: (FrameNumber?) -> Void) {
+    var index = span.first
+    while true {
+      let (area, storage) = place(of: index)
+      let last = min(span.last, area.index.last)
+      for index in index...last { body(peek(at: IOVA(area.iova(of: index)), in: storage)) }
+      if last == span.last { return }
+      index = last + 1
+    }
   }
 
-  /// Where an index that a domain maps can be read back.
-  private func place(of index: UInt64) -> (iova: IOVA, storage: any PagingDomain) {
+  /// An area and a domain from which an index that a domain maps can be read back.
+  private func place(of index: UInt64) -> (area: Area, storage: any PagingDomain) {
     guard let position = domainUses.firstIndex(in: Span64(index, index)),
       let storage = domainUses[position].storage
     else {
@@ -158,6 +164,6 @@ extension Pages {
       // callers ask only for what the tree covers.
       preconditionFailure("an index that no area with a storage domain covers")
     }
-    return (IOVA(domainUses[position].iova(of: index)), storage)
+    return (domainUses[position], storage)
   }
 }

@@ -35,10 +35,10 @@ public final class Machine: @unchecked Sendable {
   let groupNumbers = GroupNumbers()
   let hardware = InstalledHardware()
   private let lock = Lock(.machine)
-  private var processes: [Int32: Process] = [:]
-  private var nextPID: Int32 = 1
+  @exclusivity(unchecked) private var processes: [Int32: Process] = [:]
+  @exclusivity(unchecked) private var nextPID: Int32 = 1
   /// Processes that are not the machine's own; see `watch`.
-  private var watched: [Account] = []
+  @exclusivity(unchecked) private var watched: [Account] = []
   private var forgotten: Set<LockName> = []
 
   public init(_ configuration: Configuration = Configuration()) {

@@ -7,7 +7,7 @@ public import UAPI
 public final class ModelTarget: IoctlTarget {
   public let machine: Machine
   /// Who makes the calls; the bench can make it another one.
-  public internal(set) var process: Process
+  @exclusivity(unchecked) public internal(set) var process: Process
   private let role: Role
 
   private enum Role {
@@ -57,6 +57,7 @@ public final class ModelTarget: IoctlTarget {
 
   public func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
     defer { machine.settle() }
+    let process = process
     return try process.table.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
   }
 

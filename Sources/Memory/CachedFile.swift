@@ -18,9 +18,9 @@ public class CachedFile: OpenFile, @unchecked Sendable {
 
   private let lock = Lock(.pageCache)
   private let pages = PageTree()
-  private var length: UInt64
-  private var position: UInt64 = 0
-  private var mappers: [MapperLink] = []
+  @exclusivity(unchecked) private var length: UInt64
+  @exclusivity(unchecked) private var position: UInt64 = 0
+  @exclusivity(unchecked) private var mappers: [MapperLink] = []
 
   init(_ physical: PhysicalMemory, size: UInt64, huge: Bool) throws(Errno) {
     self.physical = physical

@@ -97,8 +97,8 @@ public final class FileTable: DescriptorTable, @unchecked Sendable {
   private let lock = Lock(.fileTable)
   @exclusivity(unchecked) private var slots: [OpenFile?] = []
   /// No descriptor below this one is free.
-  private var lowestFree = 0
-  private var limit: Int
+  @exclusivity(unchecked) private var lowestFree = 0
+  @exclusivity(unchecked) private var limit: Int
 
   /// - Parameter limit: RLIMIT_NOFILE.
   public init(limit: Int = 1 << 20) { self.limit = limit }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Synchronization
 
 /// What stands behind one page of an address space or of a file, in 32 bits, as a page-table entry does;
 /// zero for nothing.
@@ -40,14 +41,14 @@ struct PageTree: ~Copyable {
   private let root = PageTreeNode()
 
   deinit {
-    root.forEachChild { second in
-      PageTreeNode(second).forEachChild { third in
-        PageTreeNode(third).forEachChild { $0.deallocate() }
-        third.deallocate()
+    root.takeChildren { second in
+      PageTreeNode(second).takeChildren { third in
+        PageTreeNode(third).takeChildren { $0.deallocate() }
+        PageTreeNode(third).recycle()
       }
-      second.deallocate()
+      PageTreeNode(second).recycle()
     }
-    root.address.deallocate()
+    root.recycle()
   }
 
   /// The entry of a page; empty when there is none.
@@ -118,20 +119,32 @@ struct PageTree: ~Copyable {
     }
   }
 
+  /// Visits every page that has an entry, ascending.
+  func forEachEntry(_ body: (_ page: UInt64, PageEntry) -> Void) {
+    forEachLeaf(0, .max) { start, leaf, indexes in
+      Self.forEachPresent(leaf, indexes) { body(start + UInt64($0), leaf[$0]) }
+    }
+  }
+
+  @inline(__always)
+  private static func forEachPresent(_ leaf: Leaf, _ indexes: ClosedRange<Int>, _ body: (Int) -> Void) {
+    var index = indexes.lowerBound
+    while index <= indexes.upperBound {
+      if index & 15 == 0, index + 15 <= indexes.upperBound, isEmptyRow(leaf + index) {
+        index += 16
+        continue
+      }
+      if leaf[index].isPresent { body(index) }
+      index += 1
+    }
+  }
+
   /// Empties pages `first...last`; `body` gets each entry that there was. Leaves inside are given back.
   func removeAll(_ first: UInt64, _ last: UInt64, _ body: (PageEntry) -> Void) {
     forEachLeaf(first, last) { start, leaf, indexes in
-      var index = indexes.lowerBound
-      while index <= indexes.upperBound {
-        if index & 15 == 0, index + 15 <= indexes.upperBound, Self.isEmptyRow(leaf + index) {
-          index += 16
-          continue
-        }
-        if leaf[index].isPresent {
-          body(leaf[index])
-          leaf[index] = PageEntry()
-        }
-        index += 1
+      Self.forEachPresent(leaf, indexes) { index in
+        body(leaf[index])
+        leaf[index] = PageEntry()
       }
       if indexes.count == Self.leafSize { freeLeaf(of: start) }
     }
@@ -166,8 +179,31 @@ private struct PageTreeNode {
 
   /// An empty one.
   init() {
-    address = .allocate(byteCount: Self.bytes, alignment: 8)
-    address.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bytes)
+    if let spare = Self.spare.withLock({ $0.nodes.popLast() }) {
+      address = spare
+    } else {
+      address = .allocate(byteCount: Self.bytes, alignment: 8)
+      address.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bytes)
+    }
+  }
+
+  /// Nodes that are empty and wait for the next tree: a machine of a small program has ten, and would spend more on zeroing
+  /// 4 KiB for each of them than on all its system calls' copies. No `Lock`: it guards nothing of the kernel's, so a
+  /// scheduler has no business with it.
+  private struct Spare: @unchecked Sendable {
+    var nodes: [UnsafeMutableRawPointer] = []
+  }
+  private static let spare = Mutex(Spare())
+  private static let mostSpare = 64
+
+  /// Gives back a node that is empty.
+  func recycle() {
+    let isKept = Self.spare.withLock { spare in
+      guard spare.nodes.count < Self.mostSpare else { return false }
+      spare.nodes.append(address)
+      return true
+    }
+    if !isKept { address.deallocate() }
   }
 
   /// What is in a slot.
@@ -209,10 +245,14 @@ private struct PageTreeNode {
     return word << 6 | bits.trailingZeroBitCount
   }
 
-  func forEachChild(_ body: (UnsafeMutableRawPointer) -> Void) {
+  /// Empties the node; `body` gets what was in each slot.
+  func takeChildren(_ body: (UnsafeMutableRawPointer) -> Void) {
     var start = 0
     while start < Self.slots, let slot = slot(from: start) {
-      if let child = self[slot] { body(child) }
+      if let child = self[slot] {
+        set(slot, nil)
+        body(child)
+      }
       start = slot + 1
     }
   }

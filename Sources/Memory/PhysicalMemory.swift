@@ -44,9 +44,9 @@ public final class PhysicalMemory: @unchecked Sendable {
   private let firstFrame: Int
   private let lock = Lock(.frames)
   private let used: FrameBitmap
-  private var allocated = 0
-  private var nextFrame: Int
-  private var highestFrame = 0
+  @exclusivity(unchecked) private var allocated = 0
+  @exclusivity(unchecked) private var nextFrame: Int
+  @exclusivity(unchecked) private var highestFrame = 0
   /// The highest frame that was written to while it was free.
   let highestStray = Atomic<Int>(0)
   /// Frames may have been written while they were free, without a flag that says so; see `noteWrite`.
@@ -295,6 +295,9 @@ public final class PhysicalMemory: @unchecked Sendable {
 
   /// Frames that are in use.
   public var allocatedFrames: Int { lock.withLock { allocated } }
+
+  /// The highest frame that has been handed out since the memory was made.
+  public var highestFrameEver: Int { min(lock.withLock { highestFrame }, max(0, frameCount - 1)) }
 
   /// Frames with at least one pin, and the pins on them. Looks at every frame that was ever in use.
   public var pinTotals: (frames: Int, pins: Int) {

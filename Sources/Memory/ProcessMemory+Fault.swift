@@ -120,11 +120,11 @@ extension ProcessMemory {
         if done > 0 { return done }
         throw .EFAULT("the page cannot be pinned", place)
       }
-      let area = areas[index]
+      let (lastPage, isShared) = (areas[index].lastPage, areas[index].isShared)
       var page = place >> Page.shift
-      while done < frames.count, page <= area.lastPage {
+      while done < frames.count, page <= lastPage {
         var entry = table[page]
-        if !isPinnable(entry, area, writing) {
+        if !isPinnable(entry, isShared: isShared, writing) {
           guard faulting else { return done }
           do throws(Errno) {
             entry = try fault(page << Page.shift, writing: writing, pinning: true)
@@ -142,10 +142,10 @@ extension ProcessMemory {
     return done
   }
 
-  private func isPinnable(_ entry: PageEntry, _ area: VirtualArea, _ writing: Bool) -> Bool {
+  private func isPinnable(_ entry: PageEntry, isShared: Bool, _ writing: Bool) -> Bool {
     if entry.has(PageEntry.writable) { return true }
     guard !writing, entry.has(PageEntry.accessible) else { return false }
-    return area.isShared
+    return isShared
       || (entry.has(PageEntry.anonymous) && physical.referenceCount(of: entry.frame) == 1)
   }
 

@@ -21,23 +21,26 @@ extension ProcessMemory {
       {
         broken.append("there is a gap above 0x\(String(solidFrom, radix: 16))")
       }
-      table.forEachLeaf(0, .max) { first, leaf, indexes in
-        for index in indexes where leaf[index].isPresent {
-          if let reason = check(leaf[index], at: first + UInt64(index)) {
-            broken.append("page 0x\(String(first + UInt64(index), radix: 16)): \(reason)")
-          }
+      // Pages ascend, so most lie in the area of the one before.
+      var rules = EntryRules.none
+      table.forEachEntry { page, entry in
+        let address = page << Page.shift
+        if !rules.range.contains(address) {
+          rules = areaIndex(address).map { EntryRules(areas[$0]) } ?? .none
+        }
+        if let reason = check(entry, rules) {
+          broken.append("page 0x\(String(page, radix: 16)): \(reason)")
         }
       }
       return broken
     }
   }
 
-  private func check(_ entry: PageEntry, at page: UInt64) -> String? {
-    guard let index = areaIndex(page << Page.shift) else { return "is mapped outside of every area" }
-    let area = areas[index]
-    if entry.has(PageEntry.writable), !area.mode.contains(.write) { return "is writable, its area is not" }
-    if entry.has(PageEntry.accessible) != area.mode.isAccessible { return "disagrees with its area" }
-    if case .window = area.backing {
+  private func check(_ entry: PageEntry, _ area: EntryRules) -> String? {
+    guard !area.range.isEmpty else { return "is mapped outside of every area" }
+    if entry.has(PageEntry.writable), !area.isWritable { return "is writable, its area is not" }
+    if entry.has(PageEntry.accessible) != area.isAccessible { return "disagrees with its area" }
+    if area.isWindow {
       return entry.has(PageEntry.special) ? nil : "is counted, and its frame is a driver's"
     }
     guard !entry.has(PageEntry.special) else { return "is a driver's, its area is not" }
@@ -50,7 +53,31 @@ extension ProcessMemory {
     if !area.isShared, !entry.has(PageEntry.anonymous), entry.has(PageEntry.writable) {
       return "is the file's page, and writable in a private area"
     }
-    if area.huge != physical.isCompound(entry.frame) { return "has a frame of the wrong size" }
+    if area.isHuge != physical.isCompound(entry.frame) { return "has a frame of the wrong size" }
     return nil
+  }
+}
+
+/// What an area says of the entries of its pages.
+private struct EntryRules {
+  var range: Range<UInt64> = 0..<0
+  var isWritable = false
+  var isAccessible = false
+  var isWindow = false
+  var isShared = false
+  var isHuge = false
+
+  /// Where there is no area.
+  static let none = EntryRules()
+
+  private init() {}
+
+  init(_ area: VirtualArea) {
+    range = area.start..<max(area.start, area.end)
+    isWritable = area.mode.contains(.write)
+    isAccessible = area.mode.isAccessible
+    if case .window = area.backing { isWindow = true }
+    isShared = area.isShared
+    isHuge = area.huge
   }
 }

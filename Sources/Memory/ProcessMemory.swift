@@ -29,10 +29,11 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
 
   let lock = ReaderWriterLock(.mmap)
   let table = PageTree()
+  // Guarded by `lock`; the compiler's exclusivity checks on top would cost as much as the work.
   /// By address, not overlapping.
-  var areas: [VirtualArea] = []
+  @exclusivity(unchecked) var areas: [VirtualArea] = []
   /// From here to the top there is no gap, so the search for one starts here.
-  var solidFrom = ProcessMemory.addressLimit
+  @exclusivity(unchecked) var solidFrom = ProcessMemory.addressLimit
   let alive = Atomic<Bool>(true)
 
   let link = MapperLink()
@@ -44,7 +45,7 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
 
   deinit {
     link.cut()
-    exit()
+    if isAlive { exit() }
   }
 
   public var isAlive: Bool { alive.load(ordering: .acquiring) }

@@ -25,6 +25,8 @@ final class CallWatch {
 
   /// There was a machine to play on.
   var hasMachine = false
+  /// The target, if it is several that must answer alike.
+  var comparing: (any ComparingTarget)?
   private(set) var calls = 0
   private(set) var last = CallName.none
   private(set) var stop: Stop? { didSet { if stop != nil { onStop() } } }
@@ -62,16 +64,16 @@ final class CallWatch {
     mark?.pointee = call.raw
   }
 
-  /// A file is about to be closed, which is never refused.
+  /// A file is about to be closed, which is never refused. Of several closes in a row only the first is looked before:
+  /// the others take away what it has seen, and the look at the end of the input sees what they leave.
   func beginClose(_ rig: Rig) {
-    // Of files that are closed one after the other, before the first.
     if checks == .beforeItGoes, last != .close { check(rig) }
     if stop == nil { note(.close) }
   }
 
   func end(_ rig: Rig) {
     guard stop == nil else { return }
-    if let divergence = (rig.target as? any ComparingTarget)?.divergence { stop = .divergence(divergence) }
+    if let divergence = comparing?.divergence { stop = .divergence(divergence) }
     if checks == .afterEveryCall { check(rig) }
   }
 

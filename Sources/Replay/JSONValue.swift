@@ -79,6 +79,7 @@ enum JSONValue: Equatable {
       case UInt8(ascii: "{") where depth < Self.deepest:
         position += 1
         var members: [(name: String, value: JSONValue)] = []
+        members.reserveCapacity(8)
         if take(UInt8(ascii: "}")) { return .object([]) }
         repeat {
           skipBlanks()

@@ -4,8 +4,8 @@ internal import Runner
 
 /// An input and what became of it, as one line of NDJSON.
 ///
-/// There is one form for all who pass results on: a worker sends this line, a run's log and its report keep it, and merging,
-/// resuming and comparing read it back. Nothing in it depends on the machine, on time, or on the order of inputs,
+/// There is one form for all who pass results on: a worker sends this line, without what its parent knows, a run's log and
+/// its report keep it, and merging, resuming and comparing read it back. Nothing in it depends on the machine, on time, or on the order of inputs,
 /// unless times were asked for.
 public struct ReplayResult: Sendable {
   /// Its place in the whole corpus, from 1: the same whichever part of it is played, and by how many workers.
@@ -26,15 +26,20 @@ public struct ReplayResult: Sendable {
 
   /// The outcome of an input.
   public init(_ index: UInt64, _ input: ReplayInput, _ outcome: ReplayOutcome) {
+    self.init(
+      index, input, outcome, digest: outcome.answers.isEmpty ? nil : Self.digest(outcome.answers))
+  }
+
+  private init(_ index: UInt64, _ input: ReplayInput, _ outcome: ReplayOutcome, digest: String?) {
     self.index = index
     label = input.label
     container = input.container
     hash = "\(input.hash)"
     format = input.format.rawValue
     bytes = input.bytes.count
-    program = input.format == .recordedPrograms ? RecordedProgram.parts(input.bytes).first?.name : nil
+    program = input.format == .recordedPrograms ? RecordedProgram.firstName(input.bytes) : nil
     self.outcome = outcome
-    digest = outcome.answers.isEmpty ? nil : Self.digest(outcome.answers)
+    self.digest = digest
   }
 
   /// Something that should have been an input and could not be read.
@@ -55,11 +60,17 @@ public struct ReplayResult: Sendable {
   static func digest(_ answers: [String]) -> String {
     var state: UInt64 = 0xCBF2_9CE4_8422_2325
     for line in answers {
-      for byte in line.utf8 { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
+      var line = line
+      line.withUTF8 { for byte in $0 { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 } }
       state = (state ^ 0x0A) &* 0x100_0000_01B3
     }
-    let digits = String(state, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    return String(unsafeUninitializedCapacity: 16) { digits in
+      for place in 0..<16 {
+        let value = UInt8(truncatingIfNeeded: state >> UInt64(60 - 4 * place) & 15)
+        digits[place] = value < 10 ? value + 0x30 : value + 0x57
+      }
+      return 16
+    }
   }
 
   /// Counts changes of what the lines mean.
@@ -70,15 +81,18 @@ public struct ReplayResult: Sendable {
   /// - Parameters:
   ///   - answers: write the answers, and not only their digest.
   ///   - times: write how long it took, which differs from run to run.
-  func line(answers: Bool, times: Bool) -> [UInt8] {
+  ///   - isReply: leave out what the input says, for a reader who has the input: see `init(reply:to:)`.
+  func line(answers: Bool, times: Bool, isReply: Bool = false) -> [UInt8] {
     var line = JSONLine(event: "input-end")
     line.add("index", Int(index))
-    line.add("sha1", hash)
-    line.add("label", label)
-    line.add("container", container)
-    line.add("format", format)
-    line.add("bytes", bytes)
-    if let program { line.add("program", program) }
+    if !isReply {
+      line.add("sha1", hash)
+      line.add("label", label)
+      line.add("container", container)
+      line.add("format", format)
+      line.add("bytes", bytes)
+      if let program { line.add("program", program) }
+    }
     line.add("verdict", outcome.verdict.word)
     if let reason = outcome.verdict.reason { line.add("reason", reason) }
     if let signature = outcome.signature {
@@ -107,8 +121,7 @@ public struct ReplayResult: Sendable {
 
   init?(_ value: JSONValue) {
     guard let index = value["index"]?.number.flatMap({ UInt64(exactly: $0) }), let hash = value["sha1"]?.text,
-      let label = value["label"]?.text, let word = value["verdict"]?.text,
-      let verdict = RunVerdict(word: word, reason: value["reason"]?.text)
+      let label = value["label"]?.text, let outcome = Self.outcome(value)
     else { return nil }
     self.index = index
     self.label = label
@@ -117,7 +130,32 @@ public struct ReplayResult: Sendable {
     format = value["format"]?.text ?? ""
     bytes = value["bytes"]?.number ?? 0
     program = value["program"]?.text
-    outcome = ReplayOutcome(verdict)
+    self.outcome = outcome
+    digest = value["digest"]?.text
+    seconds = Self.seconds(value)
+  }
+
+  /// What a worker says of an input, which it was given with a number.
+  ///
+  /// Nil for a line that is no result, and where `input` knows no input of that number.
+  init?(reply line: ArraySlice<UInt8>, to input: (_ number: UInt64) -> ReplayInput?) {
+    guard let value = JSONValue(line), value["event"]?.text == "input-end",
+      let index = value["index"]?.number.flatMap({ UInt64(exactly: $0) }), let input = input(index),
+      let outcome = Self.outcome(value)
+    else { return nil }
+    self.init(index, input, outcome, digest: value["digest"]?.text)
+    seconds = Self.seconds(value)
+  }
+
+  private static func seconds(_ value: JSONValue) -> Double {
+    Double(value["microseconds"]?.number ?? 0) / 1e6
+  }
+
+  private static func outcome(_ value: JSONValue) -> ReplayOutcome? {
+    guard let word = value["verdict"]?.text,
+      let verdict = RunVerdict(word: word, reason: value["reason"]?.text)
+    else { return nil }
+    var outcome = ReplayOutcome(verdict)
     if let rule = value["rule"]?.text {
       outcome.signature = ReplaySignature(
         verdict: value["found"]?.text ?? word, call: value["call"]?.text ?? "", rule: rule)
@@ -129,7 +167,6 @@ public struct ReplayResult: Sendable {
     outcome.unsupported = value["unsupported"]?.counts ?? [:]
     outcome.repairs = value["repairs"]?.number ?? 0
     outcome.answers = value["answers"]?.texts ?? []
-    digest = value["digest"]?.text
-    seconds = Double(value["microseconds"]?.number ?? 0) / 1e6
+    return outcome
   }
 }

@@ -189,8 +189,14 @@ public final class ReplayRun {
   // MARK: Results
 
   private func deliver(_ result: ReplayResult) {
-    waiting[result.index] = result
-    while let first = order.first, let next = waiting.removeValue(forKey: first) {
+    if order.first == result.index {
+      // Nearly always with one worker, and often with more.
+      order.removeFirst()
+      tell(configuration.known.judged(result))
+    } else {
+      waiting[result.index] = result
+    }
+    while !waiting.isEmpty, let first = order.first, let next = waiting.removeValue(forKey: first) {
       order.removeFirst()
       tell(configuration.known.judged(next))
     }

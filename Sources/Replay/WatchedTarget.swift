@@ -11,6 +11,7 @@ final class WatchedTarget: ComparingTarget {
   /// - Returns: the rig with its target watched.
   static func watching(_ rig: Rig, _ watch: CallWatch) -> Rig {
     watch.hasMachine = true
+    watch.comparing = rig.target as? any ComparingTarget
     return Rig(target: WatchedTarget(rig, watch), bench: rig.bench, backend: rig.backend)
   }
 

@@ -83,11 +83,14 @@ final class Worker {
     while let end = incoming[start...].firstIndex(of: UInt8(ascii: "\n")) {
       let line = incoming[start..<end]
       start = end + 1
-      guard let result = ReplayResult(line: line),
-        let index = given.firstIndex(where: { $0.number == result.index })
-      else { continue }
+      var place: Int?
+      let result = ReplayResult(reply: line) { number in
+        // Nearly always the first, which costs nothing.
+        place = given.firstIndex { $0.number == number }
+        return place.map { given[$0].input }
+      }
+      guard let result, let index = place else { continue }
       givenBytes -= given[index].input.bytes.count
-      // Nearly always the first, which costs nothing.
       if index == given.startIndex { given.removeFirst() } else { given.remove(at: index) }
       hasAnswered = true
       deliver(result)

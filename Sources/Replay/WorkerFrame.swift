@@ -9,6 +9,7 @@ internal import Corpora
 /// `length` counts what follows it.
 enum WorkerFrame {
   private static let headLength = 8 + 4 + 4 + 4 + 1 + 20
+  private static let formats = InputFormat.allCases
 
   static func append(_ input: ReplayInput, number: UInt64, to bytes: inout [UInt8]) {
     let (label, name, container) = (input.label.utf8, input.name.utf8, input.container.utf8)
@@ -17,7 +18,7 @@ enum WorkerFrame {
     append(UInt32(label.count), to: &bytes)
     append(UInt32(name.count), to: &bytes)
     append(UInt32(container.count), to: &bytes)
-    bytes.append(UInt8(InputFormat.allCases.firstIndex(of: input.format) ?? 0))
+    bytes.append(UInt8(formats.firstIndex(of: input.format) ?? 0))
     let words = input.hash.words
     for word in [words.0, words.1, words.2, words.3, words.4] { append(word, to: &bytes) }
     bytes.append(contentsOf: label)
@@ -42,7 +43,7 @@ enum WorkerFrame {
       let head = position + 4
       let number = load(UInt64.self, at: head)
       func length(_ index: Int) -> Int { Int(load(UInt32.self, at: head + 8 + 4 * index)) }
-      let format = InputFormat.allCases[Int(raw[head + 20])]
+      let format = formats[Int(raw[head + 20])]
       func word(_ index: Int) -> UInt32 { load(UInt32.self, at: head + 21 + 4 * index) }
       let hash = SHA1.Digest(words: (word(0), word(1), word(2), word(3), word(4)))
       let label = head + headLength

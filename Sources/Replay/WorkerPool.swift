@@ -38,8 +38,12 @@ final class WorkerPool {
   /// Workers in a row that died without having answered or begun anything.
   private var stillborn = 0
 
+  /// How far ahead: some ten milliseconds of work for which the bytes stand, so that none waits for the parent, and at the
+  /// end of a corpus none for the others.
   private static let mostGiven = 256
-  private static let mostGivenBytes = 512 << 10
+  private static let mostGivenBytes = 64 << 10
+  /// Inputs that a worker gets before the next one gets some.
+  private static let handful = 8
   private static let mostStillborn = 3
   private static let tick: Int32 = 50
   /// Younger inputs are not asked for their memory.
@@ -78,19 +82,28 @@ final class WorkerPool {
 
   // MARK: Feeding
 
-  /// Gives every worker what it can hold. A worker is started when there is something for it.
+  /// Gives every worker what it can hold, a handful at a time. A worker is started when there is something for it.
   private func feed(_ supply: () -> Supply) throws(FileFailure) {
-    for index in 0..<count {
-      if index == workers.count {
-        guard let next = take(supply) else { return }
-        let worker = try Worker(command, log: log)
-        workers.append(worker)
-        worker.give(next.input, number: next.number)
-      }
-      let worker = workers[index]
-      while worker.given.count < Self.mostGiven, worker.givenBytes < Self.mostGivenBytes {
-        guard let next = take(supply) else { return }
-        worker.give(next.input, number: next.number)
+    var isHungry = true
+    while isHungry {
+      isHungry = false
+      for index in 0..<count {
+        if index == workers.count {
+          guard let next = take(supply) else { return }
+          let worker = try Worker(command, log: log)
+          workers.append(worker)
+          worker.give(next.input, number: next.number)
+        }
+        let worker = workers[index]
+        var given = 0
+        while given < Self.handful, worker.given.count < Self.mostGiven,
+          worker.givenBytes < Self.mostGivenBytes
+        {
+          guard let next = take(supply) else { return }
+          worker.give(next.input, number: next.number)
+          given += 1
+        }
+        isHungry = isHungry || given == Self.handful
       }
     }
   }

@@ -11,7 +11,10 @@ public enum WorkerService {
   /// The descriptor that the parent prepares for the log, beside the standard ones and the mark's.
   static let logDescriptor: Int32 = 4
 
-  private static let flushAt = 32 << 10
+  /// Results are told when there are so many bytes of them, or when the last were told so long ago, in nanoseconds: the
+  /// parent has to hear of them in time to send more inputs before this worker runs out of them.
+  private static let flushAt = 8 << 10
+  private static let flushAfter: UInt64 = 2_000_000
 
   /// Serves until there are no more inputs.
   ///
@@ -30,21 +33,25 @@ public enum WorkerService {
     var outgoing: [UInt8] = []
     // What the log has not been told yet.
     var pending: [UInt8] = []
+    var lastFlush = Watch.now()
     while true {
       while let (number, input) = WorkerFrame.next(in: incoming, at: &position) {
         if hasLog {
           pending += RunLog.start(of: input)
           guard write(pending, to: logDescriptor) else { return .usage }
         }
-        mark.began = Watch.now()
+        let now = Watch.now()
+        if outgoing.count > flushAt || !outgoing.isEmpty && now &- lastFlush > flushAfter {
+          guard flush(&outgoing) else { return .interrupted }
+          lastFlush = now
+        }
+        mark.began = now
         mark.input = number
         var result = ReplayResult(number, input, player.play(input))
         if times { result.seconds = Double(Watch.now() &- mark.began) / 1e9 }
         mark.input = 0
-        let line = result.line(answers: answers, times: times)
-        if hasLog { pending = line }
-        outgoing += line
-        if outgoing.count > flushAt, !flush(&outgoing) { return .interrupted }
+        if hasLog { pending = result.line(answers: answers, times: times) }
+        outgoing += result.line(answers: answers, times: times, isReply: true)
       }
       if hasLog {
         guard write(pending, to: logDescriptor) else { return .usage }

@@ -29,6 +29,18 @@ struct ResultTests {
     #expect(again.outcome.answers == ["0 open ok"] && again.digest == result.digest)
   }
 
+  /// A worker leaves out what its parent knows, and the parent puts it back.
+  @Test func aReplyIsReadBack() throws {
+    let input = ReplayInput(label: "c/a", name: "a", bytes: Array("prog x\nopen 0\n".utf8))
+    let result = ReplayResult(7, input, Self.result().outcome)
+    let reply = result.line(answers: true, times: false, isReply: true)
+    #expect(!String(decoding: reply, as: UTF8.self).contains(result.hash))
+    let again = try #require(ReplayResult(reply: reply.dropLast()) { $0 == 7 ? input : nil })
+    #expect(again.line(answers: true, times: true) == result.line(answers: true, times: true))
+    #expect(ReplayResult(reply: reply.dropLast()) { _ in nil } == nil)
+    #expect(ReplayResult(line: reply.dropLast()) == nil)
+  }
+
   @Test(arguments: [
     RunVerdict.passed, .failed, .violated, .trapped, .skipped("why"), .unsupported("why"),
     .expectedFailure("why"),

@@ -16,7 +16,10 @@ extension BenchRow {
       pair($0, hasTable: true)
     },
     BenchRow(name: "two threads, disjoint ranges of one IOAS", unit: .times, budget: .atLeast(1.8)) {
-      twoThreads($0)
+      twoThreads($0, spaces: 1)
+    },
+    BenchRow(name: "two threads, an IOAS each", unit: .times, budget: .atLeast(1.8)) {
+      twoThreads($0, spaces: 2)
     },
   ]
 
@@ -57,14 +60,18 @@ extension BenchRow {
   }
 
   /// How much more two threads do together than one alone.
-  private static func twoThreads(_ effort: BenchEffort) -> Outcome {
+  private static func twoThreads(_ effort: BenchEffort, spaces: Int) -> Outcome {
     guard Workers.cores >= 2 else { return Outcome(value: nil, comparison: "one core only") }
     do throws(Errno) {
       let client = try BenchClient()
-      let ioas = try client.createIOAS()
+      var ioas = try client.createIOAS()
       try client.attachMockDevice(to: ioas)
       var requests: [(map: UInt64, unmap: UInt64)] = []
       for thread in 0..<2 as Range<UInt64> {
+        if thread == 1, spaces == 2 {
+          ioas = try client.createIOAS()
+          try client.attachMockDevice(to: ioas)
+        }
         let memory = try client.allocate(4096)
         let iova = 0x1000_0000 + thread << 28
         requests.append(

@@ -124,7 +124,7 @@ enum BenchTable {
     switch unit {
     case .nanoseconds: value >= 10_000 ? fixed(value / 1000) + " us" : fixed(value) + " ns"
     case .milliseconds: fixed(value) + " ms"
-    case .perSecond: fixed(value / 1e6, places: 2) + " M/s"
+    case .perSecond: value >= 100_000 ? fixed(value / 1e6, places: 2) + " M/s" : fixed(value / 1e3) + " k/s"
     case .bytes: fixed(value) + " bytes"
     case .times: fixed(value, places: 2) + " x"
     }

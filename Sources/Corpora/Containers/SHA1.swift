@@ -36,12 +36,17 @@ public enum SHA1 {
 
     /// 40 hexadecimal digits in lower case, as file names and keys have them.
     public var description: String {
-      var text = ""
-      for word in [words.0, words.1, words.2, words.3, words.4] {
-        let digits = String(word, radix: 16)
-        text += String(repeating: "0", count: 8 - digits.count) + digits
+      String(unsafeUninitializedCapacity: 40) { digits in
+        var place = 0
+        for word in [words.0, words.1, words.2, words.3, words.4] {
+          for shift in stride(from: UInt32(28), through: 0, by: -4) {
+            let value = UInt8(truncatingIfNeeded: word >> shift & 15)
+            digits[place] = value < 10 ? value + 0x30 : value + 0x57
+            place += 1
+          }
+        }
+        return place
       }
-      return text
     }
   }
 
@@ -91,16 +96,30 @@ public enum SHA1 {
         words[index &- 3] ^ words[index &- 8] ^ words[index &- 14] ^ words[index &- 16], 1)
     }
     var (a, b, c, d, e) = state
-    // One of the four functions of section 4.1.1 for each quarter.
+    @inline(__always)
+    func step(
+      _ a: UInt32, _ b: inout UInt32, _ mixed: UInt32, _ e: inout UInt32, _ constant: UInt32, _ index: Int
+    ) {
+      e = e &+ rotate(a, 5) &+ mixed &+ constant &+ words[index]
+      b = rotate(b, 30)
+    }
+    // One of the four functions of section 4.1.1 for each quarter. Five steps move the five variables once round, so
+    // nothing has to be moved.
+    @inline(__always)
     func quarter(_ first: Int, _ constant: UInt32, _ mix: (UInt32, UInt32, UInt32) -> UInt32) {
-      for index in first..<first &+ 20 {
-        let next = rotate(a, 5) &+ mix(b, c, d) &+ e &+ constant &+ words[index]
-        (a, b, c, d, e) = (next, a, rotate(b, 30), c, d)
+      var index = first
+      while index < first &+ 20 {
+        step(a, &b, mix(b, c, d), &e, constant, index)
+        step(e, &a, mix(a, b, c), &d, constant, index &+ 1)
+        step(d, &e, mix(e, a, b), &c, constant, index &+ 2)
+        step(c, &d, mix(d, e, a), &b, constant, index &+ 3)
+        step(b, &c, mix(c, d, e), &a, constant, index &+ 4)
+        index &+= 5
       }
     }
     quarter(0, 0x5A82_7999) { ($0 & $1) | (~$0 & $2) }
     quarter(20, 0x6ED9_EBA1) { $0 ^ $1 ^ $2 }
-    quarter(40, 0x8F1B_BCDC) { ($0 & $1) ^ ($0 & $2) ^ ($1 & $2) }
+    quarter(40, 0x8F1B_BCDC) { ($0 & $1) | ($2 & ($0 | $1)) }
     quarter(60, 0xCA62_C1D6) { $0 ^ $1 ^ $2 }
     state.0 &+= a
     state.1 &+= b
@@ -109,7 +128,8 @@ public enum SHA1 {
     state.4 &+= e
   }
 
+  @inline(__always)
   private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
-    word << count | word >> (32 - count)
+    word &<< count | word &>> (32 &- count)
   }
 }

@@ -78,7 +78,7 @@ let package = Package(
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
     .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
-    .target(name: "Corpora", dependencies: ["UAPI"], swiftSettings: hot),
+    .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
     .target(name: "CLinux"),

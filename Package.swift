@@ -225,7 +225,8 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Conversion", "Corpora", "CorporaTestSupport", "Interpreter", "Language", "Machine", "Bench", "UAPI",
+        "Conversion", "Corpora", "CorporaTestSupport", "Runner", "Interpreter", "Language", "Machine",
+        "Bench", "UAPI",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -117,7 +117,8 @@ let package = Package(
       name: "Conversion", dependencies: ["Corpora", "Interpreter", "Language", "UAPI", "Bench"],
       swiftSettings: hot),
     .target(
-      name: "Fuzzing", dependencies: ["Replay", "Runner", "Corpora", "Language", "UAPI", "Bench"],
+      name: "Fuzzing",
+      dependencies: ["Replay", "Runner", "Conversion", "Corpora", "Language", "UAPI", "Bench"],
       swiftSettings: hot),
     .target(
       name: "CommandLineTool",
@@ -239,7 +240,9 @@ let package = Package(
       dependencies: ["Replay", "Runner", "Corpora", "Machine", "Memory", "Bench", "UAPI"],
       swiftSettings: strict),
     .testTarget(
-      name: "FuzzingTests", dependencies: ["Fuzzing", "Replay", "Runner", "Corpora"], swiftSettings: strict),
+      name: "FuzzingTests",
+      dependencies: ["Fuzzing", "Conversion", "Replay", "Runner", "Corpora", "Interpreter", "Language"],
+      swiftSettings: strict),
     .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(

@@ -78,7 +78,7 @@ let package = Package(
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
     .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
-    .target(name: "Corpora", dependencies: ["UAPI"], swiftSettings: hot),
+    .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
     .target(name: "CLinux"),
@@ -117,7 +117,8 @@ let package = Package(
       name: "Conversion", dependencies: ["Corpora", "Interpreter", "Language", "UAPI", "Bench"],
       swiftSettings: hot),
     .target(
-      name: "Fuzzing", dependencies: ["Replay", "Runner", "Corpora", "Language", "UAPI", "Bench"],
+      name: "Fuzzing",
+      dependencies: ["Replay", "Runner", "Conversion", "Corpora", "Language", "UAPI", "Bench"],
       swiftSettings: hot),
     .target(
       name: "CommandLineTool",
@@ -225,7 +226,8 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Conversion", "Corpora", "CorporaTestSupport", "Interpreter", "Language", "Machine", "Bench", "UAPI",
+        "Conversion", "Corpora", "CorporaTestSupport", "Runner", "Interpreter", "Language", "Machine",
+        "Bench", "UAPI",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -238,7 +240,9 @@ let package = Package(
       dependencies: ["Replay", "Runner", "Corpora", "Machine", "Memory", "Bench", "UAPI"],
       swiftSettings: strict),
     .testTarget(
-      name: "FuzzingTests", dependencies: ["Fuzzing", "Replay", "Runner", "Corpora"], swiftSettings: strict),
+      name: "FuzzingTests",
+      dependencies: ["Fuzzing", "Conversion", "Replay", "Runner", "Corpora", "Interpreter", "Language"],
+      swiftSettings: strict),
     .testTarget(
       name: "DriverReplayTests", dependencies: ["DriverReplay", "Corpora"], swiftSettings: strict),
     .testTarget(

@@ -40,7 +40,10 @@ private struct Import {
     var status = ExitStatus.passed
     var made = 0
     let place = ScriptPlace(output)
-    let importer = Importer(kernel: rigs.kernel, isStrict: isStrict) { try rigs.make() }
+    let importer = Importer(isStrict: isStrict) { program in
+      guard let program else { return try rigs.make() }
+      return try rigs.preferring(program.kernel).preferring(program.scene).make()
+    }
     for item in CorpusDirectory(paths.map { HostPath($0) }) {
       guard !Interrupts.isRaised, place.isWorking else { break }
       switch item {

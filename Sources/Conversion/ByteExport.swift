@@ -35,9 +35,10 @@ enum ByteExport {
       case .poll: leave("poll")
       case .fork, .switchProcess, .exitProcess: leave("processes")
       case .memlock, .capability: leave("limits and capabilities")
+      case .device(let action): leave("\(action)")
       case .note(let text): leave(text)
       case .open, .mmap, .memfd, .truncate, .unmap, .protect: leave("memory and other files")
-      case .allocate, .stored, .loaded, .step: break
+      case .allocate, .stored, .loaded, .step, .unanswered: break
       }
     }
     return encoder.map { ExportedBytes(program: $0.program, requests: requests, leftOut: leftOut) }

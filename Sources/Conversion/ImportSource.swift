@@ -7,6 +7,9 @@ public struct ImportSource: Sendable {
     case syzkaller(SyzProgram)
     case recorded(RecordedProgram)
     case bytes(ByteProgram)
+
+    /// The program in bytes that it is, if it is one.
+    var bytes: ByteProgram? { if case .bytes(let program) = self { program } else { nil } }
   }
 
   /// Where it comes from: the head of its script says so.

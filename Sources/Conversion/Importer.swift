@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
-internal import Corpora
+public import Corpora
 internal import Interpreter
 internal import Language
-public import UAPI
+internal import UAPI
 
 /// A program as a script.
 public struct ImportedScript: Sendable {
@@ -21,16 +21,14 @@ public struct ImportedScript: Sendable {
 /// A script is handed out only when it passes with every invariant checked after every statement, and when it made the
 /// very requests of the program and got the very answers. If the readable form does not, the exact one is tried.
 public struct Importer {
-  private let kernel: Personality
   private let isStrict: Bool
-  private let makeRig: () throws -> Rig
+  private let makeRig: (ByteProgram?) throws -> Rig
 
   /// - Parameters:
   ///   - isStrict: what does not fit its type in a syzkaller program refuses the program, as for syzkaller's own tests;
   ///     otherwise it is mended and told.
-  ///   - makeRig: makes a machine of that kernel, with a bench.
-  public init(kernel: Personality, isStrict: Bool = false, makeRig: @escaping () throws -> Rig) {
-    self.kernel = kernel
+  ///   - makeRig: makes a machine, with a bench; a program in bytes says which it starts on.
+  public init(isStrict: Bool = false, makeRig: @escaping (ByteProgram?) throws -> Rig) {
     self.isStrict = isStrict
     self.makeRig = makeRig
   }
@@ -38,15 +36,13 @@ public struct Importer {
   /// - Throws: `ImportSource.Refusal` for a program that cannot be made into a script that passes; what `makeRig`
   ///   throws.
   public func script(of source: ImportSource) throws -> ImportedScript {
-    let history = try History(source, try makeRig(), isStrict: isStrict)
+    let history = try History(source, isStrict: isStrict, makeRig)
     var reasons: [String] = []
     for style in [ScriptWriter.Style.readable, .exact] {
-      let text = ScriptWriter.write(
-        history.calls, kernel: kernel,
-        title: ["Made from \(source.label)."]
-          + reasons.map { "Call by call, since in verbs it is not the same: \($0)." },
-        checksLoads: history.looksAtMemory, style: style)
-      guard let reason = difference(text, history.calls) else {
+      let text = history.script(
+        ["Made from \(source.label)."]
+          + reasons.map { "Call by call, since in verbs it is not the same: \($0)." }, style)
+      guard let reason = difference(text, history.calls, source) else {
         return ImportedScript(
           text: text, reasonForExact: reasons.first, repairs: history.repairs,
           disagreements: history.disagreements)
@@ -57,14 +53,14 @@ public struct Importer {
   }
 
   /// Why a script is not what it was made from; nil when it is.
-  private func difference(_ text: String, _ calls: [LoggedCall]) -> String? {
+  private func difference(_ text: String, _ calls: [LoggedCall], _ source: ImportSource) -> String? {
     var target: LoggingTarget?
     var options = RunOptions()
     options.check = true
     let result = Interpreter.run(
       SourceFile(name: "imported.iofd", text: text), loader: MemoryLoader(), options: options
     ) {
-      let rig = try makeRig()
+      let rig = try makeRig(source.program.bytes)
       let logging = LoggingTarget(rig.target)
       target = logging
       return Rig(target: logging, bench: rig.bench, backend: rig.backend)
@@ -90,10 +86,21 @@ private struct History {
   let calls: [LoggedCall]
   var repairs: [String] = []
   var disagreements: [String] = []
-  /// The program's loads are its own, and not its front end's.
-  var looksAtMemory = false
+  /// The history as a script, with a title.
+  let script: ([String], ScriptWriter.Style) -> String
 
-  init(_ source: ImportSource, _ rig: Rig, isStrict: Bool) throws {
+  init(_ source: ImportSource, isStrict: Bool, _ makeRig: (ByteProgram?) throws -> Rig) throws {
+    let rig = try makeRig(source.program.bytes)
+    if case .bytes(let program) = source.program {
+      let history = try ByteHistory(program, on: rig)
+      calls = history.calls
+      let scene = program.scene
+      let hint = scene.family == .mock ? [] : ["Run it with --backend \(scene.backend)."]
+      script = { title, style in history.script(title: title + hint, style: style) }
+      return
+    }
+    // The program's loads are its own, and not its front end's.
+    var looksAtMemory = false
     let target = LoggingTarget(rig.target)
     switch source.program {
     case .syzkaller(let program):
@@ -102,6 +109,13 @@ private struct History {
         throw ImportSource.Refusal(label: source.label, reason: "\(error)")
       }
       let replay = SyzReplay(target)
+      if let bench = rig.bench.map({ LoggingBench($0, target) }) {
+        replay.injectFailure = { nth, call in
+          bench.armFailure(nth: nth)
+          call()
+          _ = bench.disarmFailure()
+        }
+      }
       replay.onCall = { index in
         target.note(.step(index))
         if index == image.calls.count {
@@ -123,62 +137,18 @@ private struct History {
       target.isOn = true
       replay.onStep = { if $0 == program.steps.count { target.isOn = false } }
       _ = try replay.run(program)
-    case .bytes(let program):
-      looksAtMemory = true
-      target.isOn = false
-      let replay = try RecordedReplay(target)
-      target.isOn = true
-      let count = ByteDecoder.actions(of: program).count
-      replay.onStep = { if $0 == count { target.isOn = false } }
-      let performer = BenchPerformer(rig.bench, target)
-      _ = try replay.run(program) { action, _ throws(Errno) in try performer.perform(action) }
+    case .bytes: break
     }
-    calls = target.calls
+    let (calls, kernel) = (target.calls, target.kernel)
+    self.calls = calls
+    script = { [looksAtMemory] title, style in
+      ScriptWriter.write(
+        calls, kernel: kernel, ScriptWriter.Frame(title: title), checksLoads: looksAtMemory, style: style)
+    }
   }
 
   /// What a script cannot repeat is said where it was.
   private static func announce(_ call: SyzImage.Call, _ target: LoggingTarget) {
     if call.row == nil { target.note(.note("left out: \(call.name), which is not known")) }
-    if call.properties.failNth > 0 {
-      target.note(.note("left out: a failure at point \(call.properties.failNth) of the next call"))
-    }
-  }
-}
-
-/// Does for a program in bytes what is no request.
-private final class BenchPerformer {
-  private let bench: (any Bench)?
-  private let target: LoggingTarget
-  private var processes: [Int32] = []
-
-  init(_ bench: (any Bench)?, _ target: LoggingTarget) {
-    self.bench = bench.map { LoggingBench($0, target) }
-    self.target = target
-    if let bench { processes = [bench.currentProcess] }
-  }
-
-  func perform(_ action: BenchAction) throws(Errno) -> String {
-    guard let bench else { return "none" }
-    switch action {
-    case .fork: processes.append(try bench.fork())
-    case .switchProcess(let number):
-      let process = processes[number % processes.count]
-      guard process != bench.currentProcess else { return "same" }
-      try bench.switchProcess(process)
-    case .exitProcess(let number):
-      let others = processes.filter { $0 != bench.currentProcess }
-      guard !others.isEmpty else { return "none" }
-      let process = others[number % others.count]
-      try bench.exit(process)
-      processes.removeAll { $0 == process }
-    case .setMemlockLimit(let bytes): bench.setMemlockLimit(bytes)
-    case .setCapability(let number, let held):
-      try bench.setCapability(BenchAction.capabilities[number % BenchAction.capabilities.count], held)
-    case .armFailure, .disarmFailure, .dma, .requestTranslation, .requestPage, .takeFinished, .interrupt,
-      .plug,
-      .unplug, .cut, .grow, .guestTable:
-      target.note(.note("left out: \(action)"))
-    }
-    return "ok"
   }
 }

@@ -4,7 +4,7 @@ public import UAPI
 /// One thing that a front end did to a target, and what came of it.
 ///
 /// A history of these is what conversions start from, whatever made it: a corpus's program, a fuzzer's bytes or a
-/// script. They are what a program can do, and nothing of how it came to do it.
+/// script. They are what a program can do, and what was done to its machine, and nothing of how it came to that.
 public enum LoggedCall: Sendable {
   case open(path: String, Result<Int32, Errno>)
   case close(Int32, Errno?)
@@ -30,6 +30,9 @@ public enum LoggedCall: Sendable {
   case exitProcess(Int32)
   case memlock(UInt64)
   case capability(String, isHeld: Bool)
+  case device(LoggedDeviceAction)
+  /// The next call never came back: it took the process along, or has no end. What it is noted with is no answer.
+  case unanswered
   /// Something that has no other form, in words.
   case note(String)
   /// Step `number` of the program that the front end runs begins.

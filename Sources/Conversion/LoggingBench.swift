@@ -4,8 +4,7 @@ internal import UAPI
 
 /// Hands everything on to a bench, and notes in a history what was done with it; looking is not noted.
 ///
-/// What processes are and may do has a form of its own in a history. The rest is there in words: no system call does
-/// it.
+/// What threads do is there in words only: it has no order.
 final class LoggingBench: Bench {
   private let bench: any Bench
   private let target: LoggingTarget
@@ -20,19 +19,28 @@ final class LoggingBench: Bench {
   // MARK: Processes
 
   func fork() throws(Errno) -> Int32 {
+    try mayGoOn(.fork(-1))
     let child = try bench.fork()
     target.note(.fork(child))
     return child
   }
 
   func switchProcess(_ pid: Int32) throws(Errno) {
+    try mayGoOn(.switchProcess(pid))
     try bench.switchProcess(pid)
     target.note(.switchProcess(pid))
   }
 
   func exit(_ pid: Int32) throws(Errno) {
+    try mayGoOn(.exitProcess(pid))
     try bench.exit(pid)
     target.note(.exitProcess(pid))
+  }
+
+  private func mayGoOn(_ call: LoggedCall) throws(Errno) {
+    guard !target.performs else { return }
+    target.note(call)
+    throw .EINTR("the history ends before it")
   }
 
   var currentProcess: Int32 { bench.currentProcess }
@@ -65,99 +73,142 @@ final class LoggingBench: Bench {
 
   var forgettableLocks: [String] { bench.forgettableLocks }
 
-  // MARK: Doing
+  // MARK: Failures
+
+  private var isArmed = false
 
   var failurePoints: [(name: String, summary: String)] { bench.failurePoints }
 
+  /// In a history each arming has an end.
   func armFailure(nth: UInt64, kinds: Set<String>?) {
+    endArming()
+    isArmed = true
+    target.note(.device(.armFailure(nth: nth, kinds: kinds)))
+    guard target.performs else { return }
     bench.armFailure(nth: nth, kinds: kinds)
-    note("failure point \(nth) from here fails")
   }
+
+  func disarmFailure() -> Bool {
+    let hasHappened = bench.disarmFailure()
+    isArmed = false
+    target.note(.device(.disarmFailure(hasHappened: hasHappened)))
+    return hasHappened
+  }
+
+  /// Ends the arming that nobody has ended.
+  func endArming() { if isArmed { _ = disarmFailure() } }
 
   var lastArming: (passes: UInt64, failure: InjectedFailure?) { bench.lastArming }
   func restingState() -> Fact { bench.restingState() }
   var framesInUse: Int { bench.framesInUse }
   func endProcesses() { bench.endProcesses() }
 
-  func disarmFailure() -> Bool {
-    note("no failure point fails any more")
-    return bench.disarmFailure()
-  }
+  // MARK: Hardware
 
   func addIOMMU(_ name: String, kind: String, numbers: [String: UInt64], words: [String: String])
     throws(Errno) -> Int
   {
-    note("an IOMMU \(name) of kind \(kind) is plugged in")
-    return try bench.addIOMMU(name, kind: kind, numbers: numbers, words: words)
+    try noted({ () throws(Errno) in
+      try bench.addIOMMU(name, kind: kind, numbers: numbers, words: words)
+    }) { .addIOMMU(name, kind: kind, numbers: numbers, words: words, $0) }
   }
 
   func addFunction(_ function: FunctionDescription) throws(Errno) -> Int {
-    note("a PCI function is plugged in")
-    return try bench.addFunction(function)
+    try noted({ () throws(Errno) in try bench.addFunction(function) }) { result in
+      .addFunction(function, result, path: (try? result.get()).flatMap { bench.devicePath(of: $0) })
+    }
   }
 
   func removeFunction(_ function: Int) throws(Errno) {
-    note("function \(function) is unplugged")
-    try bench.removeFunction(function)
+    try noted({ () throws(Errno) in try bench.removeFunction(function) }) {
+      .removeFunction(function, $0.error)
+    }
   }
 
   func configure(_ function: Int, ats: Bool, pri: Bool, pasid: Bool) throws(Errno) {
-    note("the control registers of function \(function) are set")
-    try bench.configure(function, ats: ats, pri: pri, pasid: pasid)
+    try noted({ () throws(Errno) in try bench.configure(function, ats: ats, pri: pri, pasid: pasid) }) {
+      .configure(function, ats: ats, pri: pri, pasid: pasid, $0.error)
+    }
   }
 
   func remapInterrupt(_ function: Int, vector: UInt8, destination: UInt32) throws(Errno) -> (
     address: UInt64, data: UInt32
   ) {
-    note("function \(function) gets an interrupt")
-    return try bench.remapInterrupt(function, vector: vector, destination: destination)
+    try noted({ () throws(Errno) in
+      try bench.remapInterrupt(function, vector: vector, destination: destination)
+    }) { .remapInterrupt(function, vector: vector, destination: destination, $0) }
   }
 
   func dma(_ function: Int, _ request: DMARequest) throws(Errno) -> DMAOutcome {
-    note("function \(function) does DMA")
-    return try bench.dma(function, request)
+    try noted({ () throws(Errno) in try bench.dma(function, request) }) { .dma(function, request, $0) }
   }
 
-  func finishedDMA(_ function: Int) throws(Errno) -> DMAOutcome? { try bench.finishedDMA(function) }
+  func finishedDMA(_ function: Int) throws(Errno) -> DMAOutcome? {
+    try noted({ () throws(Errno) in try bench.finishedDMA(function) }) { .finishedDMA(function, $0) }
+  }
 
   func requestTranslation(_ function: Int, _ address: UInt64, pasid: UInt32?, writing: Bool) throws(Errno)
     -> Fact
   {
-    note("function \(function) asks for a translation")
-    return try bench.requestTranslation(function, address, pasid: pasid, writing: writing)
+    try noted({ () throws(Errno) in
+      try bench.requestTranslation(function, address, pasid: pasid, writing: writing)
+    }) { .requestTranslation(function, address, pasid: pasid, writing: writing, $0) }
   }
 
   func requestPage(
     _ function: Int, _ address: UInt64, pasid: UInt32?, permissions: UInt32, last: Bool, group: UInt16
   ) throws(Errno) {
-    note("function \(function) asks for a page")
-    try bench.requestPage(
-      function, address, pasid: pasid, permissions: permissions, last: last, group: group)
+    try noted({ () throws(Errno) in
+      try bench.requestPage(
+        function, address, pasid: pasid, permissions: permissions, last: last, group: group)
+    }) {
+      .requestPage(
+        function, address, pasid: pasid, permissions: permissions, last: last, group: group, $0.error)
+    }
   }
 
   func writeRegister(_ iommu: Int, _ offset: UInt64, width: Int, _ value: UInt64) throws(Errno) {
-    note("a register of IOMMU \(iommu) is written")
-    try bench.writeRegister(iommu, offset, width: width, value)
+    try noted({ () throws(Errno) in try bench.writeRegister(iommu, offset, width: width, value) }) {
+      .writeRegister(iommu, offset: offset, width: width, value, $0.error)
+    }
   }
 
   func setBug(_ iommu: Int, _ name: String, _ on: Bool) throws(Errno) {
-    note("the driver's mistake \(name) is switched \(on ? "on" : "off")")
-    try bench.setBug(iommu, name, on)
+    try noted({ () throws(Errno) in try bench.setBug(iommu, name, on) }) {
+      .setBug(iommu, name, isOn: on, $0.error)
+    }
   }
 
   func writePhysical(_ address: UInt64, _ bytes: [UInt8]) throws(Errno) {
-    note("physical memory is written")
-    try bench.writePhysical(address, bytes)
+    try noted({ () throws(Errno) in try bench.writePhysical(address, bytes) }) {
+      .writePhysical(address, bytes, $0.error)
+    }
   }
 
   func cut(_ fd: Int32, hwpt: UInt32, iova: UInt64) throws(Errno) {
-    note("a page table is cut")
-    try bench.cut(fd, hwpt: hwpt, iova: iova)
+    try noted({ () throws(Errno) in try bench.cut(fd, hwpt: hwpt, iova: iova) }) {
+      .cut(fd, hwpt: hwpt, iova: iova, $0.error)
+    }
   }
 
   func grow(_ fd: Int32, hwpt: UInt32, iova: UInt64, length: UInt64) throws(Errno) -> Int {
-    note("entries of a page table are merged")
-    return try bench.grow(fd, hwpt: hwpt, iova: iova, length: length)
+    try noted({ () throws(Errno) in try bench.grow(fd, hwpt: hwpt, iova: iova, length: length) }) {
+      .grow(fd, hwpt: hwpt, iova: iova, length: length, $0)
+    }
+  }
+
+  func guestTable(format: String, at guestAddress: UInt64, room: UInt64, entries: [GuestMapping])
+    throws(Errno) -> GuestTable
+  {
+    let table = try bench.guestTable(format: format, at: guestAddress, room: room, entries: entries)
+    target.note(.device(.guestTable(format: format, guestAddress: guestAddress, room: room, entries, table)))
+    return table
+  }
+
+  private func noted<Value>(
+    _ body: () throws(Errno) -> Value, _ action: (Result<Value, Errno>) -> LoggedDeviceAction
+  ) throws(Errno) -> Value {
+    try target.noted(body) { .device(action($0)) }
   }
 
   // MARK: Looking
@@ -186,11 +237,6 @@ final class LoggingBench: Bench {
     try bench.readPhysical(address, count)
   }
   func leaf(_ fd: Int32, hwpt: UInt32, iova: UInt64) -> Fact? { bench.leaf(fd, hwpt: hwpt, iova: iova) }
-  func guestTable(format: String, at guestAddress: UInt64, room: UInt64, entries: [GuestMapping])
-    throws(Errno) -> GuestTable
-  {
-    try bench.guestTable(format: format, at: guestAddress, room: room, entries: entries)
-  }
   var guestTableFormats: [String] { bench.guestTableFormats }
   func cachedTranslation(_ function: Int, _ address: UInt64, pasid: UInt32?) -> Fact? {
     bench.cachedTranslation(function, address, pasid: pasid)

@@ -7,6 +7,10 @@ public final class LoggingTarget: IoctlTarget {
   public private(set) var calls: [LoggedCall] = []
   /// Whether what comes is kept.
   public var isOn = true
+  /// Whether it is handed on; otherwise it is kept as what would have been done next, and answered with EINTR.
+  var performs = true {
+    didSet { if !performs { note(.unanswered) } }
+  }
 
   private let watchedMemory: LoggingMemory
   private let watchedSpace: LoggingSpace
@@ -105,11 +109,16 @@ public final class LoggingTarget: IoctlTarget {
     return try? target.memory.bytes(at: address, count: Int(length))
   }
 
-  private func noted<Value>(
+  /// Does what is to be done and keeps what came of it.
+  func noted<Value>(
     _ body: () throws(Errno) -> Value, _ call: (Result<Value, Errno>) -> LoggedCall
   ) throws(Errno) -> Value {
     let result: Result<Value, Errno>
-    do throws(Errno) { result = .success(try body()) } catch { result = .failure(error) }
+    if performs {
+      do throws(Errno) { result = .success(try body()) } catch { result = .failure(error) }
+    } else {
+      result = .failure(.EINTR("the history ends before it"))
+    }
     note(call(result))
     return try result.get()
   }

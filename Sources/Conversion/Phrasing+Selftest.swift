@@ -173,9 +173,9 @@ extension Phrasing {
   }
 
   private func fault() -> Phrase? {
-    guard let device = names.object(sent("dev_id"), of: fd), device.kind == .device, !device.isMock else {
-      return nil
-    }
+    guard let device = names.object(sent("dev_id"), of: fd), device.kind == .device, !device.isMock,
+      !device.isFunction
+    else { return nil }
     var words = "fault \(device.name.reference) \(number("addr"))"
     let permissions = sent("perm")
     for (word, bit) in [("read", UInt64(1)), ("write", 2), ("exec", 4), ("priv", 8)]

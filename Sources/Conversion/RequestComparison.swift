@@ -37,15 +37,19 @@ public enum RequestComparison {
     {
       return "\(name) returns \(y) instead of \(x)"
     }
-    guard a.sent.count == b.sent.count else {
+    // A struct of VFIO's may end where all that follows is 0.
+    let mayEndEarly = CommandTable.row(request: a.request)?.family == .vfioDevice
+    guard mayEndEarly || a.sent.count == b.sent.count else {
       return "\(name) has \(b.sent.count) bytes instead of \(a.sent.count)"
     }
-    let own = ownPlaces(a)
-    for index in a.sent.indices where !own[index] {
-      if a.sent[index] != b.sent[index], !isOutput(a, index) {
+    func byte(_ bytes: [UInt8], _ index: Int) -> UInt8 { index < bytes.count ? bytes[index] : 0 }
+    let longer = a.sent.count >= b.sent.count ? a : b
+    let own = ownPlaces(longer)
+    for index in (mayEndEarly ? 4 : 0)..<max(longer.sent.count, mayEndEarly ? 4 : 0) where !own[index] {
+      if byte(a.sent, index) != byte(b.sent, index), !isOutput(longer, index) {
         return "\(name) sends another byte at \(index)"
       }
-      if a.received[index] != b.received[index], a.errno == nil {
+      if byte(a.received, index) != byte(b.received, index), a.errno == nil {
         return "\(name) answers another byte at \(index)"
       }
     }

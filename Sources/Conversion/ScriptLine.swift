@@ -9,6 +9,10 @@ struct ScriptLine {
   /// The line does nothing but give its binding a value.
   var isNeededForName = false
   var errno: Errno?
+  /// How it ends where that is neither plain success nor an errno: `fault`, `blocked`.
+  var outcome: String?
+  /// Nothing is known of how it ends.
+  var isUnanswered = false
   var results: [Result] = []
   var comment: String?
 
@@ -30,6 +34,7 @@ struct ScriptLine {
 
   /// The line's text; nil for one that only gives a name that nothing uses.
   var text: String? {
+    if isUnanswered { return "? \(words)" }
     var text = words
     if let binding {
       if binding.isUsed {
@@ -42,6 +47,7 @@ struct ScriptLine {
     if let errno {
       expected.append(errno.name)
     } else {
+      if let outcome { expected.append(outcome) }
       for result in results {
         switch result {
         case .equal(let name, let value): expected.append("\(name)=\(value)")

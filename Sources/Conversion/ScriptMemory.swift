@@ -30,6 +30,21 @@ struct ScriptMemory {
     return offset == 0 ? area.name.reference : "\(area.name.reference)+\(ScriptText.hex(offset))"
   }
 
+  /// A part of one piece of memory, `$area[0x1000...0x1fff]`; nil where it is not all of one.
+  func part(_ address: UInt64, _ length: UInt64) -> String? {
+    let last = Self.last(address, length)
+    guard length > 0, let area = areas.first(where: { $0.first <= address && last <= $0.last }) else {
+      return nil
+    }
+    let (from, through) = (ScriptText.hex(address - area.first), ScriptText.hex(last - area.first))
+    return "\(area.name.reference)[\(from)...\(through)]"
+  }
+
+  /// Both memories have the same bytes there, whatever was stored before.
+  mutating func forget(_ address: UInt64, _ length: UInt64) {
+    _ = pending.take(address, Self.last(address, length))
+  }
+
   func isLive(_ address: UInt64, _ length: UInt64) -> Bool {
     guard length > 0 else { return false }
     let last = Self.last(address, length)

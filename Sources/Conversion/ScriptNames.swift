@@ -53,6 +53,8 @@ struct ScriptNames {
     let kind: Kind
     /// It is the SELFTEST object of a device, and not its DEVICE.
     var isMock = false
+    /// The device is a PCI function.
+    var isFunction = false
   }
 
   struct Descriptor {

@@ -6,11 +6,7 @@ internal import UAPI
 extension ScriptWriter {
   mutating func write(_ request: LoggedRequest) {
     let isPlaced = isPlaced(request)
-    let isContext = names.descriptor(request.fd)?.kind == .context
-    if isContext, fileInUse != request.fd {
-      add(ScriptLine("on \(names.text(ofDescriptor: request.fd))"))
-      fileInUse = request.fd
-    }
+    let isContext = use(request.fd)
     // The file in use goes without saying, and without a name.
     let file = isContext ? "default" : names.text(ofDescriptor: request.fd)
     // Only what can be written wholly by names of fields can be written by verbs.

@@ -15,37 +15,62 @@ public struct ScriptWriter {
     case readable, exact
   }
 
+  /// What stands around the history.
+  public struct Frame: Sendable {
+    /// What it was made from, for a comment at its head; a line each.
+    public var title: [String]
+    /// What it requires besides a kernel: `backend=vtd`.
+    public var requirements: [String] = []
+    /// Statements behind the last one.
+    public var ending: [String] = []
+
+    public init(title: [String]) { self.title = title }
+  }
+
   let style: Style
   let kernel: KernelVersion
+  let outlook: ScriptOutlook
+  private let checksLoads: Bool
   var lines: [ScriptLine] = []
   var names = ScriptNames()
   var memory = ScriptMemory()
   /// The open file that statements use unless they say another; -1 for none.
   var fileInUse: Int32 = -1
-  /// There is one file, from the beginning to the end: unless something speaks of it, it is the one that is open without
-  /// being asked for.
-  private let hasOneFile: Bool
-  /// What the program itself looks at later on.
-  private let looks: [(address: UInt64, length: UInt64)]
-  private let checksLoads: Bool
+  /// The next call is the one that never came back.
+  private var isUnanswered = false
+
+  /// Names of IOMMUs and functions by their numbers, and how many functions were plugged in.
+  var iommus: [Int: String] = [:]
+  var functions: [Int: ScriptName] = [:]
+  var plugged = 0
+  /// Functions whose files the program has opened.
+  var opened: Set<Int> = []
+  /// Device files that `bind` has opened.
+  var devices: [Int32: BoundDevice] = [:]
+  /// Where functions were last told to write to for an interrupt.
+  var messages: [Int: UInt64] = [:]
+  var pendingTable: PendingTable?
+  var isFailing = false
 
   /// The script's text.
   ///
-  /// - Parameters:
-  ///   - title: what it was made from, for a comment at its head; a line each.
-  ///   - checksLoads: what the program reads from its own memory is expected to be there; otherwise only its front
-  ///     end looked.
+  /// - Parameter checksLoads: what the program reads from its own memory is expected to be there; otherwise only its front
+  ///   end looked.
   public static func write(
-    _ calls: [LoggedCall], kernel: Personality, title: [String], checksLoads: Bool, style: Style
+    _ calls: [LoggedCall], kernel: KernelVersion, _ frame: Frame, checksLoads: Bool, style: Style
   ) -> String {
-    var writer = ScriptWriter(calls, kernel.version, checksLoads: checksLoads, style)
-    for call in calls { writer.write(call) }
+    var writer = ScriptWriter(calls, kernel, checksLoads: checksLoads, style)
+    for (index, call) in calls.enumerated() { writer.write(call, at: index) }
+    if writer.isFailing { writer.add(ScriptLine("}")) }
     var text = "iofd 1\n"
-    for line in title { text += "\(ScriptLine.comment(line).words)\n" }
-    text += "require kernel=\(kernel.rawValue)\n\n"
+    for line in frame.title { text += "\(ScriptLine.comment(line).words)\n" }
+    let bench = writer.outlook.hasDevices || !frame.ending.isEmpty ? ["bench"] : []
+    let required = ["kernel=\(kernel)"] + frame.requirements + bench
+    text += "require \(required.joined(separator: ", "))\n\n"
     for line in writer.lines {
       if let line = line.text { text += "\(line)\n" }
     }
+    for line in frame.ending { text += "\(line)\n" }
     let (formatted, _) = Formatter.format(SourceFile(name: "imported.iofd", text: text))
     return formatted.map { String(decoding: $0, as: UTF8.self) } ?? text
   }
@@ -54,32 +79,46 @@ public struct ScriptWriter {
     self.kernel = kernel
     self.style = style
     self.checksLoads = checksLoads
-    var opened = 0
-    var isPlain = true
-    var looks: [(address: UInt64, length: UInt64)] = []
-    for call in calls {
-      switch call {
-      case .open(let path, .success): opened += path == "/dev/iommu" ? 1 : 2
-      case .open, .close, .dup, .fork, .mmap: isPlain = false
-      case .ioctl(let request): if request.errno == .EBADF { isPlain = false }
-      case .loaded(let address, let bytes) where checksLoads && !bytes.isEmpty:
-        looks.append((address, UInt64(bytes.count)))
-      default: break
-      }
-    }
-    hasOneFile = isPlain && opened == 1
-    self.looks = looks
+    outlook = ScriptOutlook(calls, checksLoads: checksLoads)
   }
 
   mutating func add(_ line: ScriptLine) { lines.append(line) }
 
-  private mutating func add(_ words: String, _ error: Errno?) {
+  mutating func add(_ words: String, _ error: Errno?) {
     var line = ScriptLine(words)
     line.errno = error
     lines.append(line)
   }
 
-  private mutating func write(_ call: LoggedCall) {
+  /// Makes an open `/dev/iommu` the one that statements use; false for a descriptor of anything else.
+  mutating func use(_ fd: Int32) -> Bool {
+    guard names.descriptor(fd)?.kind == .context else { return false }
+    if fileInUse != fd {
+      add(ScriptLine("on \(names.text(ofDescriptor: fd))"))
+      fileInUse = fd
+    }
+    return true
+  }
+
+  private mutating func write(_ call: LoggedCall, at index: Int) {
+    let count = lines.count
+    if let binding = outlook.binding(at: index) {
+      write(binding, call)
+    } else if case .ioctl(let request) = call, let device = devices[request.fd] {
+      write(request, to: device)
+    } else {
+      perform(call, at: index)
+    }
+    switch call {
+    case .stored, .loaded, .step, .allocate: break
+    case .unanswered: isUnanswered = true
+    default:
+      if isUnanswered, lines.count > count { lines[lines.count - 1].isUnanswered = true }
+      isUnanswered = false
+    }
+  }
+
+  private mutating func perform(_ call: LoggedCall, at index: Int) {
     switch call {
     case .open(let path, let result): open(path, result)
     case .close(let fd, let error):
@@ -126,7 +165,8 @@ public struct ScriptWriter {
       if case .success(let events) = result { line.results = [.equal("events", events.description)] }
       add(line)
     case .mmap, .allocate, .memfd, .truncate, .unmap, .protect: writeMemory(call)
-    case .stored(let address, let bytes): store(address, bytes)
+    case .stored(let address, let bytes):
+      if !storeTable(address, bytes) { store(address, bytes) }
     case .loaded(let address, let bytes):
       guard checksLoads, memory.isKnown(address), !bytes.isEmpty else { return }
       add(ScriptLine("mem check \(memory.text(address)) \(ScriptText.bytes(bytes))"))
@@ -142,8 +182,9 @@ public struct ScriptWriter {
       add(ScriptLine("memlock \(bytes == .max ? "unlimited" : ScriptText.hex(bytes))"))
     case .capability(let name, let isHeld):
       add(ScriptLine("capability \(name) \(isHeld ? "on" : "off")"))
+    case .device(let action): write(action, at: index)
     case .note(let text): add(.comment(text))
-    case .step: break
+    case .step, .unanswered: break
     }
   }
 
@@ -154,9 +195,10 @@ public struct ScriptWriter {
     case .success(let fd):
       let name = names.make(.context)
       names.open(fd, name, .context)
+      if let function = outlook.paths[path] { opened.insert(function) }
       fileInUse = fd
       line.binding = name
-      line.isNeededForName = hasOneFile
+      line.isNeededForName = outlook.hasOneFile
     }
     add(line)
   }
@@ -186,7 +228,7 @@ public struct ScriptWriter {
       if mode.contains(.shared) { words += " shared" }
       let isNew = place.map { !memory.isKnown($0) } ?? true
       gain(
-        words + Self.rights(mode), length, result, stem: lines.isEmpty ? "area" : "mem",
+        words + Self.rights(mode), length, result, stem: lines.count == functions.count ? "area" : "mem",
         isNeededForName: isNew)
     case .memfd(let length, let isHuge, let result):
       var line = ScriptLine("mem memfd \(ScriptText.hex(length))\(isHuge ? " huge" : "")")
@@ -227,7 +269,7 @@ public struct ScriptWriter {
       line.binding = name
       add(line)
       memory.add(address, length: length, name)
-      for look in looks where look.address >= address && look.address - address < length {
+      for look in outlook.looks where look.address >= address && look.address - address < length {
         lines += memory.makeLive(look.address, look.length)
       }
     }

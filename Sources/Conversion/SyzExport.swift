@@ -129,8 +129,9 @@ struct SyzExport {
     case .memlock(let bytes):
       leave("the limit of locked memory is \(bytes == .max ? "none" : "\(bytes) bytes")")
     case .capability(let name, let isHeld): leave("the capability \(name) is \(isHeld ? "given" : "taken")")
+    case .device(let action): leave("\(action)")
     case .note(let text): leave(text)
-    case .stored, .step: break
+    case .stored, .step, .unanswered: break
     }
   }
 

@@ -276,18 +276,6 @@ private struct FuzzJob {
 
   private static let mostTrims = 24
 
-  /// What a program that ends its process answered before is what it answers without its last record.
-  private func script(_ program: ByteProgram, _ finding: TrialOutcome.Finding) -> String {
-    var played = trial.run(program.bytes, .answers)
-    if played.answers.isEmpty, program.records.count > 1 {
-      let beginning = ByteProgram(
-        version: program.version, profile: program.profile, flags: program.flags,
-        records: program.records.dropLast())
-      played = trial.run(beginning.bytes, .answers)
-    }
-    return FindingScript.text(program, answers: played.answers, finding: finding)
-  }
-
   private func found(_ finding: TrialOutcome.Finding, _ program: ByteProgram, _ effort: TrialEffort) {
     guard fuzz.isFirst(finding.signature) else { return }
     let execution = fuzz.progress.executions
@@ -306,6 +294,6 @@ private struct FuzzJob {
       FuzzFinding(
         signature: finding.signature, verdict: finding.verdict, message: last.message, details: last.details,
         input: program.bytes, smallest: smallest.bytes, execution: execution,
-        records: smallest.records.count, script: script(smallest, last)))
+        records: smallest.records.count, script: FindingScript.text(smallest, last, in: trial)))
   }
 }

@@ -11,6 +11,8 @@ protocol Trial: AnyObject {
   var processorSeconds: Double { get }
   /// - Parameter effort: how closely to look.
   func run(_ input: [UInt8], _ effort: TrialEffort) -> TrialOutcome
+  /// A finding as a script; nil where playing it comes to no end.
+  func script(_ order: FindingScript.Order) -> String?
 }
 
 /// How closely an input is looked at.
@@ -19,8 +21,6 @@ enum TrialEffort: UInt8, Sendable {
   case quick
   /// After every call; whether memory is lost, and whether answers depend on where it lies.
   case thorough
-  /// As `quick`, and what each step answered is told.
-  case answers
 }
 
 /// What came of an input.
@@ -36,8 +36,8 @@ struct TrialOutcome: Sendable {
   /// Features of `Coverage`, ascending.
   var features: [UInt32] = []
   var calls = 0
-  /// What each step answered, in the words of the recordings, where that was asked for.
-  var answers: [String] = []
+  /// The script, where one was asked for.
+  var script = ""
   /// Nil where all is well.
   var finding: Finding?
   /// How the input ended, in one word.
@@ -52,11 +52,13 @@ final class LocalTrial: Trial, @unchecked Sendable {
   private let thorough: InputPlayer
   private let scattered: InputPlayer
   private let coverage = Coverage()
+  private let rigs: Rigs
 
   /// - Parameters:
   ///   - bug: a mistake that the driver of every IOMMU is told to make.
   ///   - mark: where each call is written down before it is made.
   init(_ rigs: Rigs, callLimit: Int = LocalTrial.callLimit, mark: UnsafeMutablePointer<UInt64>? = nil) {
+    self.rigs = rigs
     var configuration = InputPlayer.Configuration()
     configuration.rigs = rigs
     configuration.callLimit = callLimit
@@ -83,7 +85,6 @@ final class LocalTrial: Trial, @unchecked Sendable {
     var outcome = TrialOutcome()
     outcome.features = coverage.features()
     outcome.calls = played.calls
-    if effort == .answers { outcome.answers = played.answers }
     outcome.verdict = played.verdict.word
     if let signature = played.signature, !played.verdict.isGood {
       outcome.finding = TrialOutcome.Finding(
@@ -94,6 +95,8 @@ final class LocalTrial: Trial, @unchecked Sendable {
     }
     return outcome
   }
+
+  func script(_ order: FindingScript.Order) -> String? { FindingScript.text(order, on: rigs) }
 
   /// What programs have where the place of memory is bound to show: they make requests for memory fail, count the leaves
   /// that became larger ones, or lay a queue on pages that have to be neighbours (`iommufd_hw_queue_alloc_phys`).

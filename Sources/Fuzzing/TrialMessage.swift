@@ -4,7 +4,8 @@
 // its length in four bytes, and then
 //
 //     to a worker     effort:u8  input
-//     from a worker   calls:u32  features:u32 { feature:u32 }  verdict  answers
+//                     0xFF  steps:u32  keeps-end:u8  title  input        for a script; all ones are all steps
+//     from a worker   calls:u32  features:u32 { feature:u32 }  verdict  script
 //                     [signature  message  details]
 //
 // where a text is its length in four bytes and its UTF-8.
@@ -22,13 +23,44 @@ enum TrialMessage {
     return bytes
   }
 
+  static func request(_ order: FindingScript.Order) -> [UInt8] {
+    var body: [UInt8] = [script]
+    append(order.steps.map { UInt32(clamping: $0) } ?? .max, to: &body)
+    body.append(order.keepsEnd ? 1 : 0)
+    append(order.title.joined(separator: "\n"), to: &body)
+    body += order.input
+    var bytes: [UInt8] = []
+    append(UInt32(body.count), to: &bytes)
+    return bytes + body
+  }
+
+  private static let script: UInt8 = 0xFF
+
+  /// What a worker is asked for; nil for bytes that are no request.
+  static func answer(_ body: [UInt8], by trial: any Trial) -> TrialOutcome? {
+    var rest = body.dropFirst()
+    guard body.first == script else {
+      return body.first.flatMap { TrialEffort(rawValue: $0) }.map { trial.run(Array(rest), $0) }
+    }
+    guard let steps = number(&rest), let keepsEnd = rest.popFirst(), let title = text(&rest) else {
+      return nil
+    }
+    var outcome = TrialOutcome()
+    outcome.script =
+      trial.script(
+        FindingScript.Order(
+          input: Array(rest), title: title.split(separator: "\n").map(String.init),
+          steps: steps == .max ? nil : Int(steps), keepsEnd: keepsEnd != 0)) ?? ""
+    return outcome
+  }
+
   static func reply(_ outcome: TrialOutcome) -> [UInt8] {
     var body: [UInt8] = []
     append(UInt32(clamping: outcome.calls), to: &body)
     append(UInt32(outcome.features.count), to: &body)
     for feature in outcome.features { append(feature, to: &body) }
     append(outcome.verdict, to: &body)
-    append(outcome.answers.joined(separator: "\n"), to: &body)
+    append(outcome.script, to: &body)
     if let finding = outcome.finding {
       for text in [finding.signature, finding.message, finding.details] { append(text, to: &body) }
     }
@@ -47,9 +79,9 @@ enum TrialMessage {
     outcome.calls = Int(calls)
     outcome.features.reserveCapacity(Int(count))
     for _ in 0..<count { if let feature = number(&rest) { outcome.features.append(feature) } }
-    guard let verdict = text(&rest), let answers = text(&rest) else { return nil }
+    guard let verdict = text(&rest), let script = text(&rest) else { return nil }
     outcome.verdict = verdict
-    outcome.answers = answers.split(separator: "\n").map(String.init)
+    outcome.script = script
     guard !rest.isEmpty else { return outcome }
     guard let signature = text(&rest), let message = text(&rest), let details = text(&rest) else {
       return nil

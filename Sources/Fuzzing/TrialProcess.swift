@@ -36,6 +36,16 @@ final class TrialProcess: Trial, @unchecked Sendable {
   deinit { stop() }
 
   func run(_ bytes: [UInt8], _ effort: TrialEffort) -> TrialOutcome {
+    ask(
+      TrialMessage.request(bytes, effort), seconds: effort == .thorough ? 6 * limits.seconds : limits.seconds)
+  }
+
+  func script(_ order: FindingScript.Order) -> String? {
+    let script = ask(TrialMessage.request(order), seconds: limits.seconds).script
+    return script.isEmpty ? nil : script
+  }
+
+  private func ask(_ request: [UInt8], seconds: Double) -> TrialOutcome {
     if trials >= Self.mostTrials { stop() }
     let worker: WorkerProcess
     do throws(FileFailure) {
@@ -44,8 +54,8 @@ final class TrialProcess: Trial, @unchecked Sendable {
     trials += 1
     worker.mark.clear()
     // A worker that is gone takes no request; what became of it is found out below.
-    _ = send(TrialMessage.request(bytes, effort), to: worker)
-    let deadline = Watch.now() &+ UInt64(limits.seconds * (effort == .thorough ? 6e9 : 1e9))
+    _ = send(request, to: worker)
+    let deadline = Watch.now() &+ UInt64(seconds * 1e9)
     var head: [UInt8] = []
     switch receive(4, from: worker, until: deadline, into: &head) {
     case .done: break

@@ -16,9 +16,8 @@ public enum TrialWorker {
       var rest = head[...]
       let count = Int(TrialMessage.number(&rest) ?? 0)
       guard count >= 1, count <= TrialMessage.longest, let body = read(count),
-        let effort = TrialEffort(rawValue: body[0])
+        let outcome = TrialMessage.answer(body, by: trial)
       else { return .usage }
-      let outcome = trial.run(Array(body.dropFirst()), effort)
       guard write(TrialMessage.reply(outcome)) else { return .passed }
     }
     return .passed

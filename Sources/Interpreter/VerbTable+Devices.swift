@@ -142,21 +142,24 @@ extension VerbTable {
       ],
       options: [
         .word("read", "perm", 1), .word("write", "perm", 2), .word("exec", "perm", 4),
-        .word("priv", "perm", 8),
+        .word("priv", "perm", 8), .word("none"),
         .value("pasid", .number, to: "pasid"), .value("group", .number, to: "grpid"), .word("last"),
         .word("more"),
       ],
-      "Makes a device ask for a page. It is the last request of its group unless `more` says that others follow.",
+      "Makes a device ask for a page, to read it if nothing else is said; `none` asks without a permission. It is the "
+        + "last request of its group unless `more` says that others follow.",
       examples: ["fault $dev 0x9000 write", "fault $dev 0x9000 read pasid=5 group=3"]
     ) { l in
-      if !["read", "write", "exec", "priv"].contains(where: { l.has($0) }) { l.set("perm", .number(1)) }
+      let said = ["read", "write", "exec"].filter { l.has($0) }
+      if let word = said.first, l.has("none") { l.reportConflict([word, "none"]) }
+      if said.isEmpty, !l.has("priv"), !l.has("none") { l.set("perm", .number(1)) }
       if l.has("last") && l.has("more") { l.reportConflict(["last", "more"]) }
       l.requester = l.code("dev")
       l.isLastRequest = !l.has("more")
       for (word, bit) in [("read", UInt64(1)), ("write", 2), ("exec", 4), ("priv", 8)] where l.has(word) {
         l.requestPermissions |= bit
       }
-      if l.requestPermissions & 7 == 0 { l.requestPermissions |= 1 }
+      if said.isEmpty, !l.has("none") { l.requestPermissions |= 1 }
     },
     Verb(
       "event", .selftest("TRIGGER_VEVENT"),

@@ -68,7 +68,7 @@ extension VerbTable {
       operands: [
         .value("file", .any, .required), .value("request", .any, .required), .value("struct", .records),
       ],
-      options: [.value("arg", .number)],
+      options: [.value("arg", .address)],
       "Makes any request with any bytes; `default` is the file in use. `arg` passes a number instead.",
       examples: [
         "ioctl default 0x3b80 { u32 8; u32 99 }   -> ENOENT",

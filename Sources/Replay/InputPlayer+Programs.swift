@@ -27,7 +27,7 @@ extension InputPlayer {
     let rig = WatchedTarget.watching(plain, watch)
     let replay = try RecordedReplay(rig.target)
     replay.mayGoOn = { watch.stop == nil }
-    let stage = BenchStage(rig, plain.target, program.scene, watch)
+    let stage = WatchedStage(rig, plain.target, program.scene, watch)
     var outcome = ReplayOutcome(.passed)
     outcome.answers = try replay.run(program) { action, value in stage.perform(action, value) }
     watch.observer?.ended(on: rig)
@@ -39,7 +39,7 @@ extension InputPlayer {
   /// Structures that a driver makes at first use and keeps are no leak; what more of is there after each further play of
   /// the same program is one.
   private func lookForLeaks(
-    _ program: ByteProgram, _ replay: RecordedReplay, _ stage: BenchStage, _ watch: CallWatch
+    _ program: ByteProgram, _ replay: RecordedReplay, _ stage: WatchedStage, _ watch: CallWatch
   ) throws(Errno) {
     watch.observer = nil
     var before: UInt64?

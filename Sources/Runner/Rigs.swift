@@ -134,6 +134,13 @@ public struct Rigs: Sendable {
     return true
   }
 
+  /// The same with drivers that make no mistake on purpose.
+  public var sound: Rigs {
+    var rigs = self
+    rigs.bugs = []
+    return rigs
+  }
+
   /// The same with the hardware that a program in bytes starts on; a real kernel has its own.
   public func preferring(_ scene: ByteScene) -> Rigs {
     guard target == .model, scene.family != .mock else { return self }

@@ -96,6 +96,34 @@ struct ImportTests {
     #expect(exact.count < 20, "\(exact)")
   }
 
+  @Test("fuzzers' own inputs", arguments: ["afl/main/queue", "honggfuzz", "libfuzzer"])
+  func corpora(_ directory: String) throws {
+    let importer = Machines.importer()
+    var count = 0
+    for path in try Repository.files(in: "Tests/Corpora/\(directory)") where !path.hasSuffix(".TXT") {
+      for source in try ImportSource.sources(in: Repository.read(path), label: path) {
+        #expect(try importer.script(of: source).reasonForExact == nil, "\(path)")
+        count += 1
+      }
+    }
+    #expect(count >= 5)
+  }
+
+  @Test("a failure that a program asks for")
+  func failures() throws {
+    let program = try SyzParser.parse(
+      """
+      r0 = openat$iommufd(AUTO, &AUTO='/dev/iommu', 0x0, AUTO)
+      ioctl$IOMMU_IOAS_ALLOC(r0, AUTO, &AUTO={AUTO, AUTO, <r1=>0x0}) (fail_nth: 1)
+      ioctl$IOMMU_IOAS_ALLOC(r0, AUTO, &AUTO={AUTO, AUTO, <r1=>0x0}) (fail_nth: 99)
+      """)
+    let script = try Machines.importer().script(of: ImportSource(label: "x", name: "x", .syzkaller(program)))
+    let lines = script.text.split(separator: "\n").map(String.init)
+    #expect(lines.contains { $0.hasPrefix("fail nth=1 at=[") })
+    // A failure that does not come to pass shows nowhere.
+    #expect(lines.suffix(3) == ["  ioas create  -> ENOMEM", "}", "ioas create  -> id=1"], "\(script.text)")
+  }
+
   @Test("what is no program is refused with a reason")
   func refusals() throws {
     func reason(_ text: String, _ label: String = "x") -> String? {

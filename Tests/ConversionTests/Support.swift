@@ -16,7 +16,7 @@ enum Machines {
   }
 
   static func importer(_ kernel: Personality = .v7_2) -> Importer {
-    Importer(kernel: kernel) { rig(kernel) }
+    Importer { _ in rig(kernel) }
   }
 
   static func exporter(_ kernel: Personality = .v7_2) -> Exporter { Exporter { rig(kernel) } }
@@ -64,6 +64,10 @@ enum Repository {
   }
 
   static func scripts(in directory: String) throws -> [String] {
+    try files(in: directory).filter { $0.hasSuffix(".iofd") }
+  }
+
+  static func files(in directory: String) throws -> [String] {
     let stream = try #require(opendir("\(root)/\(directory)"))
     defer { closedir(stream) }
     var names: [String] = []
@@ -71,7 +75,7 @@ enum Repository {
       let name = withUnsafeBytes(of: entry.pointee.d_name) {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if name.hasSuffix(".iofd") { names.append("\(directory)/\(name)") }
+      if name.first != "." { names.append("\(directory)/\(name)") }
     }
     return names.sorted()
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
-internal import Corpora
 internal import UAPI
 
 /// Writes a guest's page table into its memory, and what its hypervisor passes on about it.

@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-internal import Bench
-internal import Corpora
-internal import UAPI
+public import Bench
+public import UAPI
 
 /// Carries out what a program in bytes does to the machine and not through a request, beginning with what its scene
 /// has. Its processes and functions are numbers that count round those there are.
-final class BenchStage {
-  typealias Value = (RecordedProgram.Operand) -> UInt64
+public final class BenchStage {
+  public typealias Value = (RecordedProgram.Operand) -> UInt64
 
   private let bench: (any Bench)?
-  private let rig: Rig
-  private let watch: CallWatch
-  /// The target itself: what is done at the end is no call of the program.
   private let target: any IoctlTarget
   private var processes: [Int32] = []
   private var functions: [Int] = []
   /// Those that the scene has.
   private var plugged = 0
+  /// Hears of every access of a function that was made.
+  public var onAccess: ((_ function: Int, DMARequest, DMAOutcome) -> Void)?
   /// A copy of a machine full of processes is no better test than one of three.
   private static let mostProcesses = 8
   private static let mostFunctions = 8
 
+  /// Plugs in what the scene has.
+  ///
   /// - Parameters:
-  ///   - rig: with its target watched.
-  ///   - target: that target itself.
-  init(_ rig: Rig, _ target: any IoctlTarget, _ scene: ByteScene, _ watch: CallWatch) {
-    self.rig = rig
+  ///   - bench: of a machine that nobody has touched yet; without one nothing is done.
+  ///   - target: where a guest's tables are written, and what is open at the end is closed.
+  public init(_ bench: (any Bench)?, _ target: any IoctlTarget, _ scene: ByteScene) {
+    self.bench = bench
     self.target = target
-    self.watch = watch
-    bench = rig.bench
     guard let bench else { return }
     processes = [bench.currentProcess]
     for function in scene.functions {
@@ -54,17 +52,14 @@ final class BenchStage {
   }
 
   /// Does it; the answer in words.
-  func perform(_ action: BenchAction, _ value: Value) -> String {
+  public func perform(_ action: BenchAction, _ value: Value) -> String {
     guard let bench else { return "no bench" }
-    let call = CallName.action(action)
-    var word: String
-    do throws(Errno) {
-      try watch.begin(call)
-      word = try perform(action, value, bench)
-    } catch { word = error.name + (error.reason == nil ? "" : " (\(error.check))") }
-    watch.observer?.acted(call, word)
-    watch.end(rig)
-    return word
+    do throws(Errno) { return try perform(action, value, bench) } catch { return Self.word(for: error) }
+  }
+
+  /// How an answer names an error.
+  public static func word(for error: Errno) -> String {
+    error.name + (error.reason == nil ? "" : " (\(error.check))")
   }
 
   private func perform(_ action: BenchAction, _ value: Value, _ bench: any Bench) throws(Errno) -> String {
@@ -72,7 +67,9 @@ final class BenchStage {
     case .fork:
       guard processes.count < Self.mostProcesses else { throw .EAGAIN("there are enough processes") }
       processes.append(try bench.fork())
-    case .switchProcess(let number): try bench.switchProcess(processes[number % processes.count])
+    case .switchProcess(let number):
+      let process = processes[number % processes.count]
+      if process != bench.currentProcess { try bench.switchProcess(process) }
     case .exitProcess(let number): try exitProcess(number, bench)
     case .setMemlockLimit(let bytes): bench.setMemlockLimit(bytes)
     case .setCapability(let number, let held):
@@ -109,7 +106,7 @@ final class BenchStage {
         Int32(truncatingIfNeeded: value(file)), hwpt: UInt32(truncatingIfNeeded: value(table)),
         iova: value(iova), length: length)
       return "made \(made)"
-    case .guestTable(let table): try GuestTableWriter.write(table, value, bench, rig.target)
+    case .guestTable(let table): try GuestTableWriter.write(table, value, bench, target)
     }
     return "ok"
   }
@@ -136,7 +133,8 @@ final class BenchStage {
     let address = value(access.address)
     var request: DMARequest
     if access.isAtomic {
-      request = .atomic(.fetchAdd, address, [1, 0, 0, 0], pasid: access.pasid)
+      // A device sends no other: PCI Express Base Specification, section 6.15.
+      request = .atomic(.fetchAdd, address & ~3, [1, 0, 0, 0], pasid: access.pasid)
     } else if access.isWrite {
       request = .write(address, [UInt8](repeating: 0xD5, count: access.length), pasid: access.pasid)
     } else {
@@ -151,7 +149,7 @@ final class BenchStage {
     request.privileged = access.privileged
     request.avoidsCache = access.avoidsCache
     let outcome = try bench.dma(function, request)
-    watch.observer?.accessed(.dma, request, by: function, outcome, on: rig)
+    onAccess?(function, request, outcome)
     return Self.words(outcome)
   }
 
@@ -170,7 +168,7 @@ final class BenchStage {
 
   /// Ends every process but the current one, closes what that one has open, and unplugs what the program plugged in:
   /// nothing of it is left.
-  func clear() {
+  public func clear() {
     guard let bench else { return }
     _ = bench.disarmFailure()
     for process in processes where process != bench.currentProcess {
@@ -184,12 +182,11 @@ final class BenchStage {
       do throws(Errno) { try bench.removeFunction(function) } catch { continue }
     }
     functions.removeSubrange(min(plugged, functions.count)...)
-    watch.checkAgain(rig)
   }
 
   /// As many as a program can have opened, with those of its queues.
   private static let descriptors: Range<Int32> = 3..<600
 
   /// Frames of physical memory in use.
-  var frames: UInt64 { bench?.machineState()["frames"]?.number ?? 0 }
+  public var frames: UInt64 { bench?.machineState()["frames"]?.number ?? 0 }
 }

@@ -78,6 +78,9 @@ let package = Package(
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
     .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
+    // What may be typed next, hints, and the pages of the help: for the prompt and for editors.
+    .target(
+      name: "Assistance", dependencies: ["Interpreter", "Language", "UAPI", "Bench"], swiftSettings: strict),
     .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
@@ -123,8 +126,8 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Fuzzing", "Runner", "Replay", "Conversion", "LineEditing", "Interpose", "DriverReplay", "Machine",
-        "Drivers", "PageTables", "Hardware",
+        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LineEditing", "Interpose", "DriverReplay",
+        "Machine", "Drivers", "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
         "CWalk",
       ],
@@ -143,8 +146,13 @@ let package = Package(
       name: "DriversTests", dependencies: ["Drivers", "IOMMU", "Memory", "Seams", "UAPI"],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandLineToolTests", dependencies: ["CommandLineTool", "LineEditing", "Runner"],
+      name: "CommandLineToolTests",
+      dependencies: ["CommandLineTool", "Assistance", "Interpreter", "LineEditing", "Runner"],
       swiftSettings: strict),
+    .testTarget(
+      name: "AssistanceTests",
+      dependencies: ["Assistance", "Interpreter", "Machine", "Bench", "Language", "UAPI"],
+      exclude: ["Completion.text"], swiftSettings: strict),
     .testTarget(
       name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language"], swiftSettings: strict),
     .testTarget(

@@ -41,9 +41,10 @@ public enum CommandLineTool {
     }
   }
 
-  /// Without a subcommand: a conversation on a terminal, a script on standard input otherwise.
+  /// Without a subcommand: a conversation where a person types or `-i` asks for one, a script on standard input
+  /// otherwise.
   private static func start(_ words: [String]) throws(UsageError) -> Int32 {
-    if Terminal.isInteractive {
+    if Conversation.isMeant(words) {
       return try Conversation.run(Arguments(words, Conversation.options)).rawValue
     }
     return try Subcommand.run.run(Arguments(words + [ScriptTree.standardInput], Subcommand.run.options))
@@ -59,7 +60,8 @@ public enum CommandLineTool {
     var text = """
       iofd \(version): a scriptable model of Linux iommufd
 
-      usage: iofd                     talk to a model; with a pipe, run the script that comes through it
+      usage: iofd [OPTION...]         talk to a model; with a pipe, run the script that comes through it
+             iofd -c STATEMENT        one statement's answer; -f FILE begins with a script, -i talks through a pipe
              iofd COMMAND [...]
              iofd COMMAND --help
 

@@ -4,8 +4,13 @@ internal import Runner
 
 /// What is on the other side of the standard descriptors.
 enum Terminal {
-  /// A person sits at both ends.
-  static var isInteractive: Bool { isatty(0) == 1 && isatty(1) == 1 }
+  /// Lines can be edited: a person sits at both ends, and the terminal can move its cursor.
+  static func canEdit(_ output: ByteOutput) -> Bool { isatty(0) == 1 && output.isTerminal && canErase }
+
+  /// The terminal understands escape sequences.
+  static var canErase: Bool {
+    getenv("TERM").map { !["", "dumb"].contains(String(cString: $0)) } ?? false
+  }
 
   /// Colours are wanted: it is a terminal, and `NO_COLOR` is not set (to anything but nothing).
   static func usesColour(_ output: ByteOutput) -> Bool {

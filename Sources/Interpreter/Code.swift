@@ -50,7 +50,7 @@ enum DevicePart: Sendable {
 }
 
 /// What a script can call inside a value.
-enum Function: String, CaseIterable {
+public enum Function: String, CaseIterable, Sendable {
   // Bytes.
   case fill, seq, random, zero, le16, le32, le64, file
   // Addresses and numbers.
@@ -61,7 +61,7 @@ enum Function: String, CaseIterable {
   case leaf, cached, stale
 
   /// Parameter names in order; those after `required` may be left out.
-  var parameters: (names: [String], required: Int) {
+  public var parameters: (names: [String], required: Int) {
     switch self {
     case .fill: (["byte", "length"], 2)
     case .seq: (["length", "at"], 1)
@@ -82,7 +82,7 @@ enum Function: String, CaseIterable {
   }
 
   /// `refs(of)`, with what may be left out in brackets.
-  var signature: String {
+  public var signature: String {
     let (names, required) = parameters
     let shown = names.enumerated().map { $0.offset < required ? $0.element : "[\($0.element)]" }
     return "\(rawValue)(\(shown.joined(separator: ", ")))"
@@ -97,14 +97,15 @@ enum Function: String, CaseIterable {
   }
 
   /// Looks at what only a bench knows.
-  var needsBench: Bool {
+  public var needsBench: Bool {
     switch self {
     case .state, .machine, .refs, .pins, .translate, .physical, .exists, .area, .leaf, .cached, .stale: true
     default: false
     }
   }
 
-  var summary: String {
+  /// What it gives, in a few words.
+  public var summary: String {
     switch self {
     case .fill: "bytes that are all the same"
     case .seq: "bytes that depend on their position, so that exchanged pages show"
@@ -130,7 +131,8 @@ enum Function: String, CaseIterable {
     }
   }
 
-  var kind: Kind? {
+  /// What its value is; nil where that depends.
+  public var kind: Kind? {
     switch self {
     case .fill, .seq, .random, .zero, .le16, .le32, .le64, .file: .bytes
     case .raw, .iova, .va, .length, .count, .refs, .exists, .area: .number

@@ -17,7 +17,7 @@ public struct Environment: Sendable {
   }
 
   /// Backends that a bare word in a condition may name.
-  static let backends = ["mock"] + hardware + ["device"]
+  public static let backends = ["mock"] + hardware + ["device"]
   /// Those with a model of real hardware, whose devices are PCI functions.
   static let hardware = ["vtd", "amd", "smmuv3", "riscv", "s390"]
   static let names = ["kernel", "backend", "bench"] + backends

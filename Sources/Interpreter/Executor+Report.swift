@@ -95,7 +95,7 @@ extension Executor {
         details.append(Diagnostic.Detail("reply", text.reply(plan)))
       }
     }
-    details += stateDetails(command, printer)
+    if let plan = lastPlan { details += stateDetails(plan, sent, printer) }
     details += boundDetails(command)
     details.append(Diagnostic.Detail("paste", "-> \(got)"))
     details.append(
@@ -123,7 +123,7 @@ extension Executor {
 
   private func place(_ place: Place) -> String { place.source.text(place.span) }
 
-  private func keepIfUnsent() {
+  func keepIfUnsent() {
     if !isTracing && !isFetched { fetch() }
   }
 
@@ -148,7 +148,12 @@ extension Executor {
 
   /// What came, as it may be written behind `->`.
   func outcomeText(_ command: CommandNode, _ printer: ValueText) -> String {
-    guard errno == 0 else { return Errno(code: errno).name }
+    outcomeParts(command, printer).joined(separator: ", ")
+  }
+
+  /// The outcome, and each result that is worth saying: `ok`, `iova=0x1000`.
+  func outcomeParts(_ command: CommandNode, _ printer: ValueText) -> [String] {
+    guard errno == 0 else { return [Errno(code: errno).name] }
     var parts: [String] =
       switch ending {
       case .completed: ["ok"]
@@ -175,7 +180,7 @@ extension Executor {
       parts.append("\(spec.name)=\(text)")
       if parts.count > 6 { break }
     }
-    return parts.joined(separator: ", ")
+    return parts
   }
 
   /// A raw request has all its fields for results; those that only go in, and a result of 0, say nothing.
@@ -189,9 +194,9 @@ extension Executor {
     }
   }
 
-  /// The objects that the request names, as the bench sees them.
-  private func stateDetails(_ command: CommandNode, _ printer: ValueText) -> [Diagnostic.Detail] {
-    guard let bench, let plan = lastPlan, let fd = context else { return [] }
+  /// The objects that a request names, as the bench sees them now.
+  func stateDetails(_ plan: RequestPlan, _ sent: [UInt8], _ printer: ValueText) -> [Diagnostic.Detail] {
+    guard let bench, let fd = context else { return [] }
     var seen: Set<UInt32> = []
     var details: [Diagnostic.Detail] = []
     for field in plan.decodedFields where field.direction != .output {
@@ -250,7 +255,7 @@ extension Executor {
   }
 
   /// Where the names of the statement were bound.
-  private func boundDetails(_ command: CommandNode) -> [Diagnostic.Detail] {
+  func boundDetails(_ command: CommandNode) -> [Diagnostic.Detail] {
     var seen: Set<Int> = []
     var parts: [String] = []
     var codes: [Code] = []

@@ -58,6 +58,7 @@ extension Executor {
       case .anything: (true, true)
       }
     let isArrived = policy.stop == (run.point == nil ? .ended : .arrived)
+    if isArrived || policy.stop == .blocked { answers?.note(run, isArrived ? .ok : .blocked) }
     settle(isArrived && mayBe.ok || policy.stop == .blocked && mayBe.blocked, node) {
       let name = run.thread.name
       let message =

@@ -28,6 +28,7 @@ extension Executor {
     child.context = context
     child.frames = frames
     child.knownStale = knownStale
+    child.answers = answers
     child.report = CaseReport(name: report.name)
     child.output = kept.map { kept in { kept.print($0) } } ?? output
     return child
@@ -38,6 +39,7 @@ extension Executor {
     for slot in node.bound { slots[slot] = child.slots[slot] }
     knownStale.formUnion(child.knownStale)
     report.add(child.report)
+    refused = child.refused ?? refused
     switch child.halted {
     case nil, .until: break
     case .some(let reason): halted = reason

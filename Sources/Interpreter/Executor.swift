@@ -105,12 +105,20 @@ final class Executor {
   }
   /// What the last `fail` or `sweep` answered.
   var injectionResults: [(name: String, value: Value)] = []
+  /// Takes what commands answer; nil where nobody will ask.
+  var answers: AnswerLog?
+  /// The last command that was refused, as long as somebody may ask.
+  var refused: RefusedCommand?
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
   // The run.
   var halted: Halt?
   var steps = 0
+  /// The step before which the run was cancelled.
+  private(set) var cancelledStep: Int?
+  /// The step before which a run that is done again was cancelled the first time.
+  var stopsAtStep: Int?
   var report: CaseReport
   /// Loops and calls around the statement, innermost last.
   var frames: [RunFrame] = []
@@ -234,8 +242,9 @@ final class Executor {
       halted = .until
       return false
     }
-    if let cancellation, cancellation.isCancelled, !isCleaningUp {
+    if !isCleaningUp, steps == stopsAtStep || cancellation?.isCancelled ?? false {
       halted = .cancelled
+      cancelledStep = steps
       return false
     }
     if let until, !isCleaningUp, node.place.source === program.source, node.place.line > until {
@@ -284,6 +293,7 @@ final class Executor {
       if report.isOver { return }
     }
     if case .call = command.body { return }
+    if let answers { note(command, node, in: answers) }
     if let sweep, sweep.hasGivenUp {
       // Told already; what came of it is nobody's expectation.
       for binding in command.bindings { slots[binding.slot] = .unset }
@@ -306,6 +316,34 @@ final class Executor {
       slots[slot] = errno == 0 ? result(index, command) : .unset
     }
     if checks, isQuiescent { checkInvariants(behind: node) }
+  }
+
+  /// Keeps what a command of a session answered.
+  private func note(_ command: CommandNode, _ node: Node, in answers: AnswerLog) {
+    guard errno != 0 else {
+      let answer: AnswerLog.Answer =
+        switch ending {
+        case .completed: .ok
+        case .faulted: .fault
+        case .held: .blocked
+        }
+      return answers.note(command, answer)
+    }
+    answers.note(command, .errno(errno))
+    if lastPlan != nil { keepIfUnsent() }
+    refused = RefusedCommand(
+      command: command, node: node, reason: reason ?? Errno(code: errno),
+      request: lastPlan.map { ($0, sent) })
+  }
+
+  /// A session goes on with its next statement.
+  func beginStatement(stoppingAt step: Int? = nil) {
+    halted = nil
+    steps = 0
+    cancelledStep = nil
+    stopsAtStep = step
+    report = CaseReport(name: "")
+    results = []
   }
 
   private func accepts(_ accepted: [Demand.Accepted]) -> Bool {

@@ -4,6 +4,12 @@ extension Explain {
   /// Pages of the statements that make things fail; the other statements of the language are in its grammar.
   static let statements: [String: String] = ["fail": fail, "sweep": sweep]
 
+  /// The same with a line about each.
+  public static let injections: [String: String] = [
+    "fail": "Makes the N-th failure point that a block passes fail.",
+    "sweep": "Makes every call of a block fail at each of its failure points.",
+  ]
+
   private static let fail =
     "fail nth=N [at=KIND] { ... } [-> kind=KIND, what=TEXT, errno=ERRNO]\n\n"
     + wrapped(

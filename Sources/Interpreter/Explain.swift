@@ -143,7 +143,7 @@ public enum Explain {
   }
 
   /// Lines of at most 80 columns.
-  static func wrapped(_ text: String) -> String {
+  public static func wrapped(_ text: String) -> String {
     var lines: [String] = [""]
     for word in text.split(separator: " ") {
       let last = lines[lines.count - 1]

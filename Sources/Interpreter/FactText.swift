@@ -87,7 +87,7 @@ public enum FactText {
   }
 
   /// Where two facts differ, as paths with both values: `objects[0].areas: 2 became 1`.
-  static func difference(_ a: Fact, _ b: Fact, at path: String = "") -> [String] {
+  public static func difference(_ a: Fact, _ b: Fact, at path: String = "") -> [String] {
     if same(a, b) { return [] }
     switch (a, b) {
     case (.record(let before), .record(let after)) where before.map({ $0.name }) == after.map({ $0.name }):

@@ -70,6 +70,20 @@ private struct SMMUInvalidation {
   ]
 }
 
+extension Verb {
+  /// What may stand in an entry of `invalidate`: words, and fields with a `=` behind.
+  public static let invalidationEntries: [(text: String, summary: String)] =
+    [
+      ("all", "everything (selftest)"), ("iotlb=", "one word of the IOTLB (selftest)"),
+      ("vdevice=", "a device of a virtual IOMMU (selftest)"), ("cache=", "one word of its cache (selftest)"),
+      ("addr=", "an address (VT-d, SMMUv3)"), ("pages=", "how many pages (VT-d)"),
+      ("leaf", "leaves only (VT-d, SMMUv3)"), ("raw", "bytes"),
+    ]
+    + SMMUInvalidation.all.map { command in
+      (command.word, "SMMUv3" + (command.fields.isEmpty ? "" : ": " + command.fields.joined(separator: " ")))
+    }
+}
+
 extension Lowering {
   mutating func invalidation() {
     if let data = code("data") {

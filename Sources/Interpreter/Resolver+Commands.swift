@@ -62,6 +62,12 @@ extension Resolver {
     var seen = 0
     for given in command.operands(after: verb.words.count) {
       guard case .positional(let value) = given.kind else { continue }
+      // An option's word is no operand.
+      if case .word(let word) = value.kind,
+        verb.options.contains(where: { ($0.isWord || $0.isPreposition) && $0.name == word })
+      {
+        continue
+      }
       if seen == position, case .word(let word) = value.kind {
         return Symbol(word, span: value.span, ordinal: 0)
       }

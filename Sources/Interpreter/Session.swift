@@ -5,7 +5,8 @@ internal import UAPI
 
 /// A conversation: one statement after the other, with bindings, procedures and the machine kept between.
 ///
-/// Nothing is expected unless it is written; every command prints what came back.
+/// Nothing is expected unless it is written; every command prints what came back. What did something is kept as an
+/// entry, so that the session can be made again (`Journal`) and written down as a script (`Session+Script`).
 public final class Session {
   /// What one statement did.
   public struct Reply: Sendable {
@@ -16,13 +17,22 @@ public final class Session {
     public let outcome: String?
     /// Everything expected came true, or nothing was expected.
     public let isGood: Bool
+    /// A request was refused.
+    public let isRefused: Bool
+    /// How many statements were carried out before Ctrl-C stopped it; nil when nothing did.
+    public let cancelledStep: Int?
   }
 
-  private let program: Program
-  private let resolver: Resolver
-  private let executor: Executor
+  let program: Program
+  let resolver: Resolver
+  let executor: Executor
+  private let loader: RememberingLoader
   private let printed: Printed
   private var count = 0
+  /// See `boundNames`.
+  var keptNames: [BoundName]?
+  /// What did something, in the order in which it was typed.
+  private(set) var entries: [SessionEntry] = []
 
   /// Collects what `show` prints, since the executor outlives each statement.
   private final class Printed {
@@ -33,62 +43,98 @@ public final class Session {
     rig: Rig, loader: any ScriptLoader, options: RunOptions = RunOptions(),
     makeRig: @escaping () throws -> Rig
   ) {
+    self.loader = RememberingLoader(loader)
     program = Program(source: SourceFile(name: "<session>", bytes: []))
     resolver = Resolver(
-      program: program, environment: Environment(rig), loader: loader, defines: options.defines,
+      program: program, environment: Environment(rig), loader: self.loader, defines: options.defines,
       expectsSuccess: false)
     let printed = Printed()
     var options = options
     options.output = { printed.text += $0 }
     self.printed = printed
     executor = Executor(program: program, rig: rig, options: options, makeRig: makeRig)
+    executor.answers = AnswerLog()
   }
 
-  /// Names that are bound, the newest first.
-  public var names: [String] { resolver.visibleNames }
+  // Threads that stand somewhere must not outlive the machine.
+  deinit { executor.finishThreads() }
 
   /// Runs a statement, or several.
   public func run(_ text: String) -> Reply {
     count += 1
+    keptNames = nil
     let source = SourceFile(name: "<input \(count)>", text: text)
     let (file, problems) = Parser.parse(source)
-    guard problems.isEmpty else { return Reply(text: "", diagnostics: problems, outcome: nil, isGood: false) }
-    resolver.begin(source)
-    var header = Resolver.Header()
-    let nodes = resolver.resolve(file.statements, header: &header)
+    guard problems.isEmpty else { return Reply(failing: problems) }
+    loader.begin()
+    let scopes = resolver.scopes
+    let (nodes, definitions, header) = resolve(file)
     let diagnostics = resolver.takeDiagnostics()
-    executor.growSlots()
     if diagnostics.contains(where: { $0.severity == .error }) {
-      return Reply(text: "", diagnostics: diagnostics, outcome: nil, isGood: false)
+      // Names that it would have bound are not bound.
+      resolver.scopes = scopes
+      return Reply(failing: diagnostics)
     }
     if let reason = header.skipReason {
-      return Reply(text: "does not hold: \(reason)\n", diagnostics: diagnostics, outcome: nil, isGood: true)
+      return Reply(text: "does not hold: \(reason)\n", diagnostics: diagnostics)
     }
-    return carryOut(nodes, diagnostics)
+    return carryOut(nodes, definitions, source, diagnostics)
   }
 
-  private func carryOut(_ nodes: [Node], _ diagnostics: [Diagnostic]) -> Reply {
+  /// Carries an entry of another session out again, without a word.
+  func repeatEntry(_ entry: SessionEntry) {
+    count += 1
+    keptNames = nil
+    let (file, _) = Parser.parse(entry.source)
+    loader.begin(remembering: entry.loads)
+    var entry = entry
+    (entry.nodes, entry.definitions, _) = resolve(file)
+    _ = resolver.takeDiagnostics()
+    executor.beginStatement(stoppingAt: entry.cancelledStep)
+    executor.stage.scene += entry.nodes
+    for node in entry.nodes { executor.run([node]) }
     printed.text = ""
-    executor.halted = nil
-    executor.report = CaseReport(name: "")
-    executor.results = []
+    entries.append(entry)
+  }
+
+  private func resolve(_ file: ScriptFile) -> ([Node], [[Node]], Resolver.Header) {
+    resolver.begin(file.source)
+    var header = Resolver.Header()
+    let nodes = resolver.resolve(file.statements, header: &header)
+    executor.growSlots()
+    let definitions = file.statements.compactMap { statement -> [Node]? in
+      guard case .definition(let definition) = statement.kind else { return nil }
+      return resolver.procedure(named: definition.name.text)?.body
+    }
+    return (nodes, definitions, header)
+  }
+
+  private func carryOut(
+    _ nodes: [Node], _ definitions: [[Node]], _ source: SourceFile, _ diagnostics: [Diagnostic]
+  ) -> Reply {
+    printed.text = ""
+    executor.beginStatement()
     executor.stage.scene += nodes
+    let refusedBefore = executor.refused?.node
     var outcome: String?
+    var answers: [[String]] = []
+    var failures: [SessionEntry.Failure?] = []
     for node in nodes {
+      let (failed, stopped) = (executor.report.failed, executor.report.blocked + executor.report.skipped)
       executor.run([node])
-      if case .injection(let injection) = node.kind, node.isEnabled, executor.report.failed == 0 {
-        let text = "ok, " + executor.injectionText(injection.kind, executor.injectionResults)
+      let answer = self.answer(of: node, isRun: executor.report.blocked + executor.report.skipped == stopped)
+      if let answer {
+        let text = answer.joined(separator: ", ")
         outcome = text
-        printed.text += "\(text)\n"
+        if !Self.isShow(node) || executor.errno != 0 {
+          let reason = executor.reason?.reason.map { "  (\($0))" } ?? ""
+          printed.text += "\(text)\(isCommand(node) ? reason : "")\n"
+        }
       }
-      if case .command(let command) = node.kind, executor.report.blocked == 0, node.isEnabled {
-        if case .call = command.body { continue }
-        let text = executor.outcomeText(command, ValueText(executor: executor))
-        outcome = text
-        if case .action(.show) = command.body, executor.errno == 0 { continue }
-        let reason = executor.reason?.reason.map { "  (\($0))" } ?? ""
-        printed.text += "\(text)\(reason)\n"
-      }
+      answers.append(answer ?? [])
+      failures.append(
+        executor.report.blocked + executor.report.skipped > stopped && node.isEnabled && answer == nil
+          ? .notRun : executor.report.failed > failed ? failure(of: node, answer) : nil)
     }
     var report = executor.report
     let result = report.result(
@@ -96,10 +142,118 @@ public final class Session {
       halted: nil)
     for test in executor.results { printed.text += "test \"\(test.name)\": \(test.verdict)\n" }
     for note in result.notes { printed.text += note + "\n" }
+    let isCancelled = executor.halted == .cancelled
+    entries.append(
+      SessionEntry(
+        source: source, nodes: nodes, definitions: definitions, answers: answers, failures: failures,
+        loads: loader.loads, cancelledStep: executor.cancelledStep,
+        obstacle: isCancelled && executor.cancelledStep == nil
+          ? "it was interrupted in the middle of a step" : nil,
+        isLook: definitions.isEmpty && !nodes.isEmpty && nodes.allSatisfy { Self.isLook($0) }))
     let all = diagnostics + result.diagnostics + executor.results.flatMap { $0.diagnostics }
+    let refused = executor.refused.map { $0.node !== refusedBefore } ?? false
     return Reply(
       text: printed.text, diagnostics: all, outcome: outcome,
-      isGood: result.verdict.isGood && executor.results.allSatisfy { $0.verdict.isGood })
+      isGood: result.verdict.isGood && executor.results.allSatisfy { $0.verdict.isGood },
+      isRefused: refused, cancelledStep: isCancelled ? max(0, executor.steps - 1) : nil)
+  }
+
+  // MARK: Answers
+
+  /// What a node answered, in parts; nil for what answers nothing or was not carried out.
+  private func answer(of node: Node, isRun: Bool) -> [String]? {
+    guard node.isEnabled, isRun else { return nil }
+    switch node.kind {
+    case .injection(let injection):
+      guard executor.report.failed == 0 else { return nil }
+      return ["ok", executor.injectionText(injection.kind, executor.injectionResults)]
+    case .command(let command):
+      if case .call = command.body { return nil }
+      // What evaluation kept from being asked has no answer.
+      guard executor.halted == nil, executor.answers?.answer(of: command) != nil else { return nil }
+      return executor.outcomeParts(command, ValueText(executor: executor))
+    default: return nil
+    }
+  }
+
+  private func isCommand(_ node: Node) -> Bool { if case .command = node.kind { true } else { false } }
+
+  static func isShow(_ node: Node) -> Bool {
+    guard case .command(let command) = node.kind, case .action(.show) = command.body else { return false }
+    return true
+  }
+
+  /// What to write instead of a statement whose demand did not hold.
+  private func failure(of node: Node, _ answer: [String]?) -> SessionEntry.Failure {
+    switch node.kind {
+    case .command where answer == nil: return .notRun
+    case .command: return node.expectedFailure == nil ? .replaced("") : .unmendable
+    case .expect(let expect):
+      guard expect.comparison == .equal, let code = expect.subject, node.expectedFailure == nil else {
+        return .unmendable
+      }
+      do throws(Stop) {
+        let value = try executor.value(code)
+        return .replaced("expect \(expect.text) = \(ValueText(executor: executor).text(value, .any))")
+      } catch { return .notRun }
+    case .bind: return .notRun
+    default: return .unmendable
+    }
+  }
+
+  /// Whether a node does nothing that could be taken back.
+  private static func isLook(_ node: Node) -> Bool {
+    switch node.kind {
+    case .expect(let expect): !binds(expect.pattern)
+    case .command(let command):
+      switch command.body {
+      case .action(.show), .action(.hardware(.walk)):
+        command.bindings.isEmpty && !command.demand.checks.contains { binds($0.pattern) }
+      default: false
+      }
+    default: false
+    }
+  }
+
+  private static func binds(_ pattern: PatternCode) -> Bool {
+    switch pattern {
+    case .binding: true
+    case .ordered(let parts), .unordered(let parts): parts.contains { binds($0) }
+    case .record(let members): members.contains { binds($0.pattern) }
+    case .value, .none, .gap: false
+    }
+  }
+
+  // MARK: Asking
+
+  /// Why the last request that was refused was refused; nil when none was.
+  public var refusal: Refusal? { executor.refused.map { executor.explain($0) } }
+
+  /// The whole state behind the waist; nil for a target that has no bench.
+  public var state: Fact? { executor.bench?.restingState() }
+
+  /// Bound names with their values, as `show names` prints them.
+  public var namesText: String {
+    var text = ""
+    let printer = ValueText(executor: executor)
+    for (index, slot) in program.slots.enumerated() {
+      if case .unset = executor.slots[index] { continue }
+      text += "\(slot.name) = \(printer.text(executor.slots[index], .any))\n"
+    }
+    return text
+  }
+}
+
+extension Session.Reply {
+  /// Nothing was carried out.
+  init(failing diagnostics: [Diagnostic]) {
+    self.init(
+      text: "", diagnostics: diagnostics, outcome: nil, isGood: false, isRefused: false, cancelledStep: nil)
+  }
+
+  init(text: String, diagnostics: [Diagnostic]) {
+    self.init(
+      text: text, diagnostics: diagnostics, outcome: nil, isGood: true, isRefused: false, cancelledStep: nil)
   }
 }
 

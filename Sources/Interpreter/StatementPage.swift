@@ -4,18 +4,22 @@
 public struct StatementPage: Sendable {
   /// The word it begins with.
   public let word: String
-  let synopsis: [String]
-  let summary: String
+  public let synopsis: [String]
+  public let summary: String
   /// A whole script that passes.
   public let example: String
 
-  var text: String {
+  /// The page.
+  public var text: String {
     synopsis.map { $0 + "\n" }.joined() + "\n\(Explain.wrapped(summary))\n\nExample\n"
       + example.split(separator: "\n").map { "    \($0)\n" }.joined()
   }
 
+  /// Every page.
+  public static let all: [StatementPage] = structure + threads
+
   /// Those about threads.
-  public static let all: [StatementPage] = [
+  private static let threads: [StatementPage] = [
     StatementPage(
       word: "thread", synopsis: ["thread NAME { STATEMENT... }"],
       summary:

@@ -18,7 +18,7 @@ public enum Kind: String, CaseIterable, Sendable, BitwiseCopyable {
   case nothing
 
   /// `an ioas`, `a device`
-  var described: String {
+  public var described: String {
     switch self {
     case .nothing: "nothing"
     case .memory: "user memory"

@@ -127,13 +127,16 @@ struct PlanText {
   }
 
   /// `IOAS_MAP size=40 flags=FIXED_IOVA|READABLE ioas_id=1($vm) user_va=$buf+0 length=0x2000 iova=0x1000`
-  func request(_ plan: RequestPlan) -> String {
+  func request(_ plan: RequestPlan) -> String { request(plan, sent: executor.sent) }
+
+  /// The same of a struct that was sent earlier.
+  func request(_ plan: RequestPlan, sent: [UInt8]) -> String {
     guard !plan.decodedFields.isEmpty else {
       return plan.argument == nil
-        ? "\(plan.name) \(executor.sent.count) bytes"
+        ? "\(plan.name) \(sent.count) bytes"
         : "\(plan.name) arg=\(values.hex(executor.structAddress))"
     }
-    return words(plan).request(executor.sent)
+    return words(plan).request(sent)
   }
 
   /// What came back in the struct: the fields that answer.

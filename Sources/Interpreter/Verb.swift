@@ -103,6 +103,32 @@ public struct Parameter: Sendable {
   }
 }
 
+extension Parameter {
+  /// As a synopsis shows an operand: `$vm`, `[$memory]`, `RANGE...`.
+  public var operandSynopsis: String {
+    let shown =
+      switch accepts {
+      case .object, .descriptor, .address: "$\(name)"
+      case .words(let words): words.joined(separator: "|")
+      case .records: "{ \(name) }"
+      default: name.uppercased()
+      }
+    return switch use {
+    case .required: shown
+    case .optional: "[\(shown)]"
+    case .repeated: "\(shown)..."
+    }
+  }
+
+  /// As a synopsis shows an option: `[iova=]`, `[ro]`, `to=`.
+  public var optionSynopsis: String {
+    let shown =
+      isPreposition
+      ? "\(name) $\(name)" : isWord && !takesValue ? name : isWord ? "\(name)[=]" : "\(name)="
+    return use == .required ? shown : "[\(shown)]"
+  }
+}
+
 /// A row of the verb table.
 public struct Verb: Sendable {
   /// What a verb is made into.
@@ -185,41 +211,42 @@ public struct Verb: Sendable {
   /// Names of the results, the primary one first.
   public var resultNames: [String] { results.map { $0.name } }
 
+  /// The words that a result may be compared with.
+  public func names(ofResult name: String) -> NamedValues? {
+    results.first { $0.name == name }.flatMap { $0.shape.names ?? $0.shape.element?.names }
+  }
+
+  /// Whether its first result gets a name from an operand, as in `iommu io kind=vtd`.
+  public func isNaming(_ operand: Parameter) -> Bool { namesResult == operand.name }
+
+  /// Its options are those of a kind that one of them names: `iommu io kind=vtd mode=legacy`.
+  public var takesOptionsOfAKind: Bool { takesAnyOption }
+
+  /// How an access of a device may end besides with success or an errno.
+  public var canFault: Bool { results.contains { $0.name == "reason" } }
+
   /// `map $vm $memory [iova=] [len=] [ro]`
   public var synopsis: String {
     var parts = [name]
     for operand in operands {
-      let shown =
-        switch operand.accepts {
-        case .object, .descriptor, .address: "$\(operand.name)"
-        case .words(let words): words.joined(separator: "|")
-        case .records: "{ \(operand.name) }"
-        default: operand.name.uppercased()
-        }
-      switch operand.use {
-      case .required: parts.append(shown)
-      case .optional: parts.append("[\(shown)]")
-      case .repeated: parts.append("\(shown)...")
-      }
+      parts.append(operand.operandSynopsis)
     }
-    for option in options {
-      let shown =
-        option.isPreposition
-        ? "\(option.name) $\(option.name)"
-        : option.isWord && !option.takesValue
-          ? option.name : option.isWord ? "\(option.name)[=]" : "\(option.name)="
-      parts.append(option.use == .required ? shown : "[\(shown)]")
-    }
+    for option in options { parts.append(option.optionSynopsis) }
     return parts.joined(separator: " ")
   }
 }
 
 /// Every verb of the language.
 public enum VerbTable {
-  public static let all: [Verb] =
-    ioasVerbs + memoryVerbs + deviceVerbs + hardwareVerbs + hwptVerbs + viommuVerbs + testVerbs + systemVerbs
-    + vfioVerbs
-    + rawVerbs
+  public static let all: [Verb] = groups.flatMap(\.verbs)
+
+  /// The same under headings, for help.
+  public static let groups: [(title: String, verbs: [Verb])] = [
+    ("I/O address spaces", ioasVerbs), ("Memory and processes", memoryVerbs), ("Devices", deviceVerbs),
+    ("Hardware", hardwareVerbs), ("Page tables, dirty pages, faults", hwptVerbs),
+    ("Virtual IOMMUs", viommuVerbs), ("The kernel's test operations", testVerbs),
+    ("Files and looking", systemVerbs), ("VFIO on /dev/iommu", vfioVerbs), ("Raw requests", rawVerbs),
+  ]
 
   /// The verb that a command begins with: the longest name that fits its leading words.
   ///

@@ -4,7 +4,8 @@
 ///
 /// The number is the answer: it is all that a caller of the uAPI sees, and all that control flow in the
 /// model may look at (`==` compares nothing else). The check and the values it saw ride along for the
-/// trace and for `why`: they are literals and integers, so carrying them costs a copy and no allocation.
+/// trace and for `why`, and so does the place of the check in the model's source: they are literals and integers, so
+/// carrying them costs a copy and no allocation.
 ///
 /// Throw the bare constant where the name says everything, or call it with a reason:
 ///
@@ -21,37 +22,55 @@ public struct Errno: Error, Sendable {
   /// What the check saw; `valueCount` of them are meaningful.
   public let values: (UInt64, UInt64, UInt64)
   public let valueCount: UInt8
+  /// Where the check stands, `IOMMUFD/IOPageTable+Place.swift`; empty where no check is told.
+  public let file: StaticString
+  public let line: UInt32
 
   @inlinable
   public init(
-    code: Int32, check: StaticString = "", values: (UInt64, UInt64, UInt64) = (0, 0, 0), valueCount: UInt8 = 0
+    code: Int32, check: StaticString = "", values: (UInt64, UInt64, UInt64) = (0, 0, 0),
+    valueCount: UInt8 = 0,
+    file: StaticString = "", line: UInt32 = 0
   ) {
     self.code = code
     self.check = check
     self.values = values
     self.valueCount = valueCount
+    self.file = file
+    self.line = line
   }
 
   /// The same errno, with the reason for it.
   @inlinable
-  public func callAsFunction(_ check: StaticString) -> Errno { Errno(code: code, check: check) }
+  public func callAsFunction(_ check: StaticString, file: StaticString = #fileID, line: UInt32 = #line)
+    -> Errno
+  {
+    Errno(code: code, check: check, file: file, line: line)
+  }
 
   /// The same errno, with the reason for it and the value that the check saw.
   @inlinable
-  public func callAsFunction(_ check: StaticString, _ a: UInt64) -> Errno {
-    Errno(code: code, check: check, values: (a, 0, 0), valueCount: 1)
+  public func callAsFunction(
+    _ check: StaticString, _ a: UInt64, file: StaticString = #fileID, line: UInt32 = #line
+  ) -> Errno {
+    Errno(code: code, check: check, values: (a, 0, 0), valueCount: 1, file: file, line: line)
   }
 
   /// The same errno, with the reason for it and the two values that the check compared.
   @inlinable
-  public func callAsFunction(_ check: StaticString, _ a: UInt64, _ b: UInt64) -> Errno {
-    Errno(code: code, check: check, values: (a, b, 0), valueCount: 2)
+  public func callAsFunction(
+    _ check: StaticString, _ a: UInt64, _ b: UInt64, file: StaticString = #fileID, line: UInt32 = #line
+  ) -> Errno {
+    Errno(code: code, check: check, values: (a, b, 0), valueCount: 2, file: file, line: line)
   }
 
   /// The same errno, with the reason for it and three values.
   @inlinable
-  public func callAsFunction(_ check: StaticString, _ a: UInt64, _ b: UInt64, _ c: UInt64) -> Errno {
-    Errno(code: code, check: check, values: (a, b, c), valueCount: 3)
+  public func callAsFunction(
+    _ check: StaticString, _ a: UInt64, _ b: UInt64, _ c: UInt64, file: StaticString = #fileID,
+    line: UInt32 = #line
+  ) -> Errno {
+    Errno(code: code, check: check, values: (a, b, c), valueCount: 3, file: file, line: line)
   }
 }
 

@@ -41,7 +41,7 @@ struct BenchRow: Sendable {
   /// Memory comes first: what later rows leave behind in the allocator would hide what it takes.
   static let all: [BenchRow] =
     memoryRows + waistRows + tableRows + pageTableRows + hardwareRows + interpreterRows + corpusRows
-    + syzkallerRows + startRows
+    + syzkallerRows + startRows + promptRows
 }
 
 /// How long to measure.

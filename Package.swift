@@ -73,7 +73,8 @@ let package = Package(
 
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
-    .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
+    .target(name: "Views", dependencies: ["Bench"], swiftSettings: hot),
+    .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench", "Views"], swiftSettings: hot),
     .target(name: "Corpora", dependencies: ["UAPI"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.

@@ -15,6 +15,12 @@ public protocol Bench: HardwareBench, FailureBench {
   func state(of fd: Int32, object: UInt32) -> Fact?
   /// Physical memory, processes, users: frames in use, pinned pages, VmPin, VmLck, charges.
   func machineState() -> Fact
+  /// The whole machine at one moment: a record with `kernel`, `process` (the current one), `memory`, and the lists
+  /// `processes` (with `descriptors`), `files` (as `state(of:)`, in the order in which they were opened), `iommus` (as
+  /// `state(ofIOMMU:)`) and `devices` (as `state(ofFunction:)`). Two machines that went the same way say the same.
+  func everything() -> Fact
+  /// A number for the bytes of all memory in use, tables included: equal memories have equal ones.
+  func contentsDigest() -> UInt64
   /// Every broken invariant of the whole machine; empty when all is well.
   func violations() -> [Violation]
 

@@ -164,6 +164,8 @@ final class LoggingBench: Bench {
   func state(of fd: Int32) -> Fact? { bench.state(of: fd) }
   func state(of fd: Int32, object: UInt32) -> Fact? { bench.state(of: fd, object: object) }
   func machineState() -> Fact { bench.machineState() }
+  func everything() -> Fact { bench.everything() }
+  func contentsDigest() -> UInt64 { bench.contentsDigest() }
   func violations() -> [Violation] { bench.violations() }
   func physicalAddress(at address: UInt64) -> UInt64? { bench.physicalAddress(at: address) }
   func pinCount(at address: UInt64) -> UInt64? { bench.pinCount(at: address) }

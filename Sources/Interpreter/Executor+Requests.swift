@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 extension Executor {
   /// Largest room a request can ask for beside its struct.
@@ -409,9 +410,9 @@ extension Executor {
   }
 
   private func trace(_ plan: RequestPlan) {
-    guard let sink = options.trace else { return }
     fetch()
-    sink.trace(
-      TraceEvent(statement: steps, line: PlanText(executor: self).line(plan)))
+    let line = PlanText(executor: self).line(plan)
+    options.trace?.trace(TraceEvent(statement: steps, line: line))
+    if program.keepsRequests { keep(RequestRecord(statement: steps, line: line)) }
   }
 }

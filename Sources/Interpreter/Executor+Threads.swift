@@ -38,6 +38,7 @@ extension Executor {
     for slot in node.bound { slots[slot] = child.slots[slot] }
     knownStale.formUnion(child.knownStale)
     report.add(child.report)
+    for request in child.requests { keep(request) }
     switch child.halted {
     case nil, .until: break
     case .some(let reason): halted = reason

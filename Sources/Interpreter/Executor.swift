@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 // Runs a program. The loop is: work out the fields, put the bytes into the process's memory, ask, compare.
 // On the way of a statement that does what is expected nothing is allocated; everything that explains a
@@ -106,6 +107,11 @@ final class Executor {
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
+  /// Slots of the file around a test: what they stand for is on the file's machine.
+  var foreignSlots: Set<Int> = []
+  /// The requests so far, where the program looks at them.
+  var requests: [RequestRecord] = []
+
   // The run.
   var halted: Halt?
   var steps = 0
@@ -128,7 +134,7 @@ final class Executor {
   init(program: Program, rig: Rig, options: RunOptions, makeRig: @escaping () throws -> Rig) {
     self.program = program
     self.options = options
-    isTracing = options.trace != nil
+    isTracing = options.trace != nil || program.keepsRequests
     checks = options.check
     sweepsAll = options.sweeps
     if options.sweeps { sweep = FailureSweep(kinds: nil) }
@@ -400,9 +406,14 @@ final class Executor {
     guard stage.atStop == nil, options.filter?(test.name, test.labels) ?? true else { return }
     let begin = Clock.now()
     let saved = (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale)
+    let (savedSlots, savedRequests, savedForeign) = (slots, requests, foreignSlots)
     knownStale = []
+    requests = []
+    foreignSlots = Set(slots.indices)
+    for index in slots.indices { if case .unset = slots[index] { foreignSlots.remove(index) } }
     defer {
       (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale) = saved
+      (slots, requests, foreignSlots) = (savedSlots, savedRequests, savedForeign)
       comparing = target as? any ComparingTarget
     }
     report = CaseReport(name: test.name)

@@ -257,6 +257,8 @@ final class Program {
   var slots: [SlotInfo] = []
   var skipReason: String?
   var expectedFailure: ExpectedFailure?
+  /// It looks at the requests that it has made.
+  var keepsRequests = false
   /// The values that parameters have before the script begins.
   var presets: [(slot: Int, value: Value)] = []
 

@@ -41,6 +41,7 @@ public final class Session {
     var options = options
     options.output = { printed.text += $0 }
     self.printed = printed
+    program.keepsRequests = true
     executor = Executor(program: program, rig: rig, options: options, makeRig: makeRig)
   }
 
@@ -85,7 +86,11 @@ public final class Session {
         if case .call = command.body { continue }
         let text = executor.outcomeText(command, ValueText(executor: executor))
         outcome = text
-        if case .action(.show) = command.body, executor.errno == 0 { continue }
+        switch command.body {
+        case .action(.show), .action(.look(.view)), .action(.look(.graph)), .action(.look(.space)):
+          if executor.errno == 0 { continue }
+        default: break
+        }
         let reason = executor.reason?.reason.map { "  (\($0))" } ?? ""
         printed.text += "\(text)\(reason)\n"
       }

@@ -219,7 +219,7 @@ public enum VerbTable {
   public static let all: [Verb] =
     ioasVerbs + memoryVerbs + deviceVerbs + hardwareVerbs + hwptVerbs + viommuVerbs + testVerbs + systemVerbs
     + vfioVerbs
-    + rawVerbs
+    + rawVerbs + viewVerbs
 
   /// The verb that a command begins with: the longest name that fits its leading words.
   ///

@@ -66,12 +66,13 @@ public enum FactText {
     }
   }
 
-  static func same(_ a: [Fact], _ b: [Fact]) -> Bool {
+  /// Whether two lists of facts say the same.
+  public static func same(_ a: [Fact], _ b: [Fact]) -> Bool {
     a.count == b.count && zip(a, b).allSatisfy { same($0, $1) }
   }
 
   /// Whether two facts say the same.
-  static func same(_ a: Fact, _ b: Fact) -> Bool {
+  public static func same(_ a: Fact, _ b: Fact) -> Bool {
     switch (a, b) {
     case (.number(let a), .number(let b)), (.hex(let a), .hex(let b)): a == b
     case (.text(let a), .text(let b)): a == b
@@ -87,7 +88,7 @@ public enum FactText {
   }
 
   /// Where two facts differ, as paths with both values: `objects[0].areas: 2 became 1`.
-  static func difference(_ a: Fact, _ b: Fact, at path: String = "") -> [String] {
+  public static func difference(_ a: Fact, _ b: Fact, at path: String = "") -> [String] {
     if same(a, b) { return [] }
     switch (a, b) {
     case (.record(let before), .record(let after)) where before.map({ $0.name }) == after.map({ $0.name }):

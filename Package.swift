@@ -101,7 +101,7 @@ let package = Package(
     .target(
       name: "Runner",
       dependencies: [
-        "Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
+        "Language", "Interpreter", "Views", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
       ],
       swiftSettings: hot),
     // Corpora: an input to a verdict, in processes that may die.
@@ -118,8 +118,8 @@ let package = Package(
       dependencies: [
         "Runner", "Replay", "Conversion", "LineEditing", "Interpose", "DriverReplay", "Machine", "Drivers",
         "PageTables", "Hardware",
-        "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
-        "CWalk",
+        "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Views", "Corpora", "UAPI",
+        "Bench", "CWalk",
       ],
       swiftSettings: hot),
     .executableTarget(
@@ -139,7 +139,8 @@ let package = Package(
       name: "CommandLineToolTests", dependencies: ["CommandLineTool", "LineEditing", "Runner"],
       swiftSettings: strict),
     .testTarget(
-      name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language"], swiftSettings: strict),
+      name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language", "Bench"],
+      swiftSettings: strict),
     .testTarget(
       name: "TargetTests",
       dependencies: [
@@ -151,6 +152,9 @@ let package = Package(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
       name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],
+      exclude: ["Golden"], swiftSettings: strict),
+    .testTarget(
+      name: "ViewsTests", dependencies: ["Views", "Interpreter", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
       name: "AMDViTests",

@@ -31,6 +31,13 @@ public protocol Bench: HardwareBench, FailureBench {
   /// What a paging HWPT translates an IOVA to, or nil.
   func translate(_ fd: Int32, hwpt: UInt32, iova: UInt64) -> UInt64?
 
+  // MARK: Tracing
+
+  /// Which events are kept; nil, the usual, for none.
+  var traceLevel: TraceLevel? { get set }
+  /// What happened since it was last asked, oldest first, and how many events there were beyond those that are kept.
+  func takeEvents() -> (events: [MachineEvent], lost: Int)
+
   // MARK: Processes
 
   /// A copy of the current process; returns its number. The current process stays current.

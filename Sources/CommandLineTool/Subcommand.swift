@@ -42,7 +42,8 @@ struct Subcommand: Sendable {
 
   /// In the order of the help.
   static let all: [Subcommand] = [
-    .run, .exec, .replay, .importing, .exporting, .check, .format, .explain, .bench,
+    .run, .exec, .replay, .importing, .exporting, .check, .format, .explain, .graph,
+    .bench,
   ]
 
   /// Not in the help.

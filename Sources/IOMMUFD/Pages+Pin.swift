@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Memory
 internal import Seams
 internal import Synchronization
@@ -30,6 +31,7 @@ extension Pages {
       preconditionFailure("a dma-buf is never pinned")
     }
     pinned += UInt64(count)
+    Tracer.tell(MachineEvent(.pagesPin, .number(UInt64(count))))
     return count
   }
 
@@ -37,6 +39,7 @@ extension Pages {
   func unpin(_ run: FrameRun) {
     kernel.memory.unpinRun(run.frame, count: Int(run.count), markingDirty: writable)
     pinned -= run.count
+    Tracer.tell(MachineEvent(.pagesUnpin, .number(run.count)))
   }
 
   // MARK: Accounting
@@ -58,6 +61,7 @@ extension Pages {
       try Self.add(delta, to: ownerMemory.counters.locked, limit: limit)
     }
     ownerMemory.counters.pinned.add(delta, ordering: .relaxed)
+    Tracer.tell(MachineEvent(.pagesCharge, .number(UInt64(delta))))
     charged = pinned
   }
 
@@ -74,6 +78,7 @@ extension Pages {
       ownerMemory.counters.locked.subtract(delta, ordering: .relaxed)
     }
     ownerMemory.counters.pinned.subtract(delta, ordering: .relaxed)
+    Tracer.tell(MachineEvent(.pagesUncharge, .number(UInt64(delta))))
     charged = pinned
   }
 

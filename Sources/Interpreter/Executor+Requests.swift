@@ -412,7 +412,7 @@ extension Executor {
   private func trace(_ plan: RequestPlan) {
     fetch()
     let line = PlanText(executor: self).line(plan)
-    options.trace?.trace(TraceEvent(statement: steps, line: line))
-    if program.keepsRequests { keep(RequestRecord(statement: steps, line: line)) }
+    if traceLevel != nil { tell(request: plan, line) }
+    if keepsRequests { keep(RequestRecord(statement: steps, line: line)) }
   }
 }

@@ -39,6 +39,7 @@ extension Executor {
     knownStale.formUnion(child.knownStale)
     report.add(child.report)
     for request in child.requests { keep(request) }
+    happened += child.happened
     switch child.halted {
     case nil, .until: break
     case .some(let reason): halted = reason

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
+internal import UAPI
 internal import Views
 
 // Looking at the whole machine. A target without a bench is looked at as well: what is known of it is what the script
@@ -27,6 +28,13 @@ extension Executor {
         spaces = [node]
       }
       output(SpaceDrawing.text(snapshot, spaces: spaces, as: format))
+    case .explain(let code, let address, let pasid, let writing):
+      guard bench != nil else { throw .stop(.needsBench) }
+      if let address {
+        try explain(access: code, address, pasid, writing)
+      } else {
+        try explain(code)
+      }
     case .snapshot:
       guard bench != nil else { throw .stop(.needsBench) }
       answer("snapshot", .snapshot(KeptSnapshot(snapshot(withContents: true))))
@@ -40,6 +48,58 @@ extension Executor {
         answer(kind.rawValue, .number(UInt64(diff.count(kind))))
       }
     }
+  }
+
+  private func explain(_ code: Code) throws(ActionError) {
+    let snapshot = snapshot()
+    let subject = try given { () throws(Stop) in try value(code) }
+    var nodes: [Snapshot.Node] = []
+    switch subject {
+    case .device(let device):
+      if device.exists, let node = snapshot.object(device.device) { nodes.append(node) }
+      if let number = device.function, let node = snapshot.node("device \(number)") { nodes.append(node) }
+    case .handle(let handle) where handle.kind == .iommu:
+      let iommus = snapshot.nodes(.iommu)
+      if Int(handle.id) < iommus.count { nodes.append(iommus[Int(handle.id)]) }
+    case .handle(let handle) where Kind.objects.contains(handle.kind):
+      if let node = snapshot.object(handle.id) { nodes.append(node) }
+    case .handle(let handle) where handle.kind == .context:
+      nodes += snapshot.nodes(.file).filter { $0.key == "\(handle.fd)" || $0.key.hasSuffix(":\(handle.fd)") }
+    default: break
+    }
+    guard !nodes.isEmpty else {
+      throw .stop(
+        .problem(
+          Problem(
+            code: .noSuchMember, place: noPlace,
+            message: "there is nothing alive to explain: \(ValueText(executor: self).text(subject, .any))")))
+    }
+    let explanation = Explanation(snapshot)
+    output(nodes.map { explanation.text(of: $0) }.joined())
+  }
+
+  private func explain(access code: Code, _ address: Code, _ pasid: Code?, _ writing: Bool)
+    throws(ActionError)
+  {
+    guard let bench, case .device(let device) = try given({ () throws(Stop) in try value(code) }),
+      let number = device.function
+    else {
+      throw .stop(
+        .problem(
+          Problem(
+            code: .wrongKindAtRun, place: noPlace, message: "an access is explained of a PCI function",
+            help: ["device add nic behind $io"])))
+    }
+    let iova = try integer(address)
+    var tag: UInt32?
+    if let pasid { tag = UInt32(truncatingIfNeeded: try integer(pasid)) }
+    let walk = try tried { () throws(Errno) in
+      try bench.walk(number, iova, pasid: tag, writing: writing)
+    }
+    let snapshot = snapshot()
+    guard let function = snapshot.node("device \(number)") else { return }
+    output(
+      Explanation(snapshot).text(of: function, accessing: iova, pasid: tag, writing: writing, walk: walk))
   }
 
   private func kept(_ code: Code) throws(ActionError) -> Snapshot {

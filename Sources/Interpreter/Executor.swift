@@ -41,6 +41,9 @@ final class Executor {
   let options: RunOptions
   // Asked at every statement, so kept beside the options.
   let isTracing: Bool
+  let keepsRequests: Bool
+  /// How much of what happens is told; nil for nothing.
+  let traceLevel: TraceLevel?
   let checks: Bool
   let cancellation: Cancellation?
   let until: Int?
@@ -109,6 +112,8 @@ final class Executor {
 
   /// Slots of the file around a test: what they stand for is on the file's machine.
   var foreignSlots: Set<Int> = []
+  /// What happened since the last `expect trace`, where the program has one.
+  var happened: [TraceEvent] = []
   /// The requests so far, where the program looks at them.
   var requests: [RequestRecord] = []
 
@@ -134,7 +139,9 @@ final class Executor {
   init(program: Program, rig: Rig, options: RunOptions, makeRig: @escaping () throws -> Rig) {
     self.program = program
     self.options = options
-    isTracing = options.trace != nil || program.keepsRequests
+    keepsRequests = program.keepsRequests || options.atEnd != nil
+    traceLevel = program.expectsTrace ? .hardware : options.trace == nil ? nil : options.traceLevel
+    isTracing = traceLevel != nil || keepsRequests
     checks = options.check
     sweepsAll = options.sweeps
     if options.sweeps { sweep = FailureSweep(kinds: nil) }
@@ -149,6 +156,7 @@ final class Executor {
     work.initializeMemory(as: UInt8.self, repeating: 0)
     report = CaseReport(name: "")
     output = options.output ?? { _ in }
+    listen()
     growSlots()
   }
 
@@ -177,7 +185,11 @@ final class Executor {
       execute(node)
       if let afterStatement = stage.afterStatement { afterStatement(node) }
     }
-    if isFrame { finishThreads() }
+    if isFrame {
+      finishThreads()
+      options.atEnd?(
+        FrameEnd(test: report.name.isEmpty ? nil : report.name, snapshot: snapshot(), requests: requests))
+    }
     while let body = deferred.popLast() {
       // Clean-up runs whatever happened, unless it is time that has run out.
       let reason = halted
@@ -214,6 +226,7 @@ final class Executor {
         stop(error, node)
       }
     case .expect(let expect): besideThreads { execute(expect, node) }
+    case .expectTrace(let demands): besideThreads { execute(demands, node) }
     case .section(let name): report.beginSection(name)
     case .loop(let loop): execute(loop, node)
     case .block(let body): run(body)
@@ -283,6 +296,7 @@ final class Executor {
       }
       return
     }
+    if traceLevel != nil { drainEvents() }
     if comparing != nil {
       endIfDiverged(node)
       if report.isOver { return }
@@ -406,14 +420,15 @@ final class Executor {
     guard stage.atStop == nil, options.filter?(test.name, test.labels) ?? true else { return }
     let begin = Clock.now()
     let saved = (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale)
-    let (savedSlots, savedRequests, savedForeign) = (slots, requests, foreignSlots)
+    let (savedSlots, savedRequests, savedForeign, savedEvents) = (slots, requests, foreignSlots, happened)
     knownStale = []
     requests = []
+    happened = []
     foreignSlots = Set(slots.indices)
     for index in slots.indices { if case .unset = slots[index] { foreignSlots.remove(index) } }
     defer {
       (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale) = saved
-      (slots, requests, foreignSlots) = (savedSlots, savedRequests, savedForeign)
+      (slots, requests, foreignSlots, happened) = (savedSlots, savedRequests, savedForeign, savedEvents)
       comparing = target as? any ComparingTarget
     }
     report = CaseReport(name: test.name)
@@ -427,6 +442,7 @@ final class Executor {
         target = rig.target
         bench = rig.bench
         comparing = target as? any ComparingTarget
+        listen()
         context = nil
         arena = Arena()
         arenas = [:]

@@ -87,7 +87,8 @@ public final class Session {
         let text = executor.outcomeText(command, ValueText(executor: executor))
         outcome = text
         switch command.body {
-        case .action(.show), .action(.look(.view)), .action(.look(.graph)), .action(.look(.space)):
+        case .action(.show), .action(.look(.view)), .action(.look(.graph)), .action(.look(.space)),
+          .action(.look(.explain)):
           if executor.errno == 0 { continue }
         default: break
         }

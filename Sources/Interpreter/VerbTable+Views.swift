@@ -26,6 +26,18 @@ extension VerbTable {
         examples: ["space", "space $vm", "space $vm format=svg"]
       ) { l in l.body = .action(.look(.space(l.code("ioas"), chosen(l, .text)))) },
       Verb(
+        "explain", .local, operands: [.value("object", .any, .required), .value("address", .iova)],
+        options: [.value("pasid", .number), .word("write")],
+        "Says in plain words what an object is for, who needs it and why it cannot go; or where an access of a device "
+          + "to an IOVA ends, and why.",
+        examples: ["explain $vm", "explain $nic 0x1000", "explain $nic 0x1000 write pasid=5"]
+      ) { l in
+        guard let object = l.code("object") else { return }
+        l.body = .action(
+          .look(
+            .explain(object, address: l.code("address"), pasid: l.code("pasid"), writing: l.has("write"))))
+      },
+      Verb(
         "snapshot", .local, results: [ResultSpec("snapshot", .any, .named)],
         "Keeps the state of the whole machine, bytes of memory included, to compare with later.",
         examples: ["before = snapshot"]

@@ -6,6 +6,8 @@ enum ViewAction {
   case view(View, View.Format)
   case graph(GraphDrawing.Format)
   case space(Code?, SpaceDrawing.Format)
+  /// In plain words: an object, or an access of a device.
+  case explain(Code, address: Code?, pasid: Code?, writing: Bool)
   /// Keeps the state as a value.
   case snapshot
   /// What is different from a kept state, now or in another one.

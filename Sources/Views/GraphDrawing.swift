@@ -223,7 +223,8 @@ public enum GraphDrawing {
         text += (index == functions.count - 1 ? "└─ " : "├─ ") + line(function, via: edge) + "\n"
       }
     }
+    if text.isEmpty { text = "nothing is open\n" }
     if snapshot.everything == nil { text += View.unknown + "\n" }
-    return text.isEmpty ? "nothing is open\n" : text
+    return text
   }
 }

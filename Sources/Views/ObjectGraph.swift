@@ -91,8 +91,8 @@ struct ObjectGraph {
     switch kind {
     case .ioas: 0
     case .hwpt, .access: 1
-    case .viommu: 2
-    case .nested, .faultQueue, .eventQueue, .hwQueue: 3
+    case .viommu, .faultQueue: 2
+    case .nested, .eventQueue, .hwQueue: 3
     case .vdevice: 4
     case .device: 5
     case .selftest: 6

@@ -107,7 +107,7 @@ public struct SpaceMap: Sendable {
     }
   }
 
-  /// Areas between which no hole is larger than what is on one of its sides, and none so small beside its neighbours that
+  /// Areas between which no hole is more than twice as large as what is on one of its sides, and none so small beside its neighbours that
   /// it would not be seen.
   private static func windows(_ areas: [Area]) -> [(window: (first: UInt64, last: UInt64), areas: [Int])] {
     var result: [(window: (first: UInt64, last: UInt64), areas: [Int])] = []
@@ -117,7 +117,7 @@ public struct SpaceMap: Sendable {
         let before = current.window.last - current.window.first
         let own = area.last - area.first
         let (larger, smaller) = (max(before, own), min(before, own))
-        if hole <= larger, larger / 64 <= smaller {
+        if hole / 2 <= larger, larger / 64 <= smaller {
           result[result.count - 1] = ((current.window.first, area.last), current.areas + [index])
           continue
         }

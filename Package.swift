@@ -77,10 +77,12 @@ let package = Package(
 
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
-    .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench"], swiftSettings: hot),
+    .target(name: "Views", dependencies: ["Bench"], swiftSettings: hot),
+    .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench", "Views"], swiftSettings: hot),
     // What may be typed next, hints, and the pages of the help: for the prompt and for editors.
     .target(
-      name: "Assistance", dependencies: ["Interpreter", "Language", "UAPI", "Bench"], swiftSettings: strict),
+      name: "Assistance", dependencies: ["Interpreter", "Language", "UAPI", "Bench", "Views"],
+      swiftSettings: strict),
     .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
@@ -107,7 +109,7 @@ let package = Package(
     .target(
       name: "Runner",
       dependencies: [
-        "Language", "Interpreter", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
+        "Language", "Interpreter", "Views", "Corpora", "UAPI", "Bench", "Machine", "KernelTarget", "Lockstep",
       ],
       swiftSettings: hot),
     // Corpora: an input to a verdict, in processes that may die.
@@ -128,8 +130,8 @@ let package = Package(
       dependencies: [
         "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LineEditing", "Interpose", "DriverReplay",
         "Machine", "Drivers", "PageTables", "Hardware",
-        "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Corpora", "UAPI", "Bench",
-        "CWalk",
+        "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Views", "Corpora", "UAPI",
+        "Bench", "CWalk",
       ],
       swiftSettings: hot),
     .executableTarget(
@@ -154,7 +156,8 @@ let package = Package(
       dependencies: ["Assistance", "Interpreter", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Completion.text"], swiftSettings: strict),
     .testTarget(
-      name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language"], swiftSettings: strict),
+      name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language", "Bench"],
+      swiftSettings: strict),
     .testTarget(
       name: "TargetTests",
       dependencies: [
@@ -166,6 +169,9 @@ let package = Package(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
       name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],
+      exclude: ["Golden"], swiftSettings: strict),
+    .testTarget(
+      name: "ViewsTests", dependencies: ["Views", "Interpreter", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
       name: "AMDViTests",

@@ -2,6 +2,7 @@
 internal import Bench
 internal import Interpreter
 internal import Language
+internal import Views
 
 // Addresses that make sense now: free ones for what maps, mapped ones for everything else.
 

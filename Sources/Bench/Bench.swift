@@ -15,6 +15,12 @@ public protocol Bench: HardwareBench, FailureBench {
   func state(of fd: Int32, object: UInt32) -> Fact?
   /// Physical memory, processes, users: frames in use, pinned pages, VmPin, VmLck, charges.
   func machineState() -> Fact
+  /// The whole machine at one moment: a record with `kernel`, `process` (the current one), `memory`, and the lists
+  /// `processes` (with `descriptors`), `files` (as `state(of:)`, in the order in which they were opened), `iommus` (as
+  /// `state(ofIOMMU:)`) and `devices` (as `state(ofFunction:)`). Two machines that went the same way say the same.
+  func everything() -> Fact
+  /// A number for the bytes of all memory in use, tables included: equal memories have equal ones.
+  func contentsDigest() -> UInt64
   /// Every broken invariant of the whole machine; empty when all is well.
   func violations() -> [Violation]
 
@@ -24,6 +30,13 @@ public protocol Bench: HardwareBench, FailureBench {
   func pinCount(at address: UInt64) -> UInt64?
   /// What a paging HWPT translates an IOVA to, or nil.
   func translate(_ fd: Int32, hwpt: UInt32, iova: UInt64) -> UInt64?
+
+  // MARK: Tracing
+
+  /// Which events are kept; nil, the usual, for none.
+  var traceLevel: TraceLevel? { get set }
+  /// What happened since it was last asked, oldest first, and how many events there were beyond those that are kept.
+  func takeEvents() -> (events: [MachineEvent], lost: Int)
 
   // MARK: Processes
 

@@ -35,6 +35,23 @@ public indirect enum Fact: Sendable {
     default: nil
     }
   }
+
+  /// The items of a list; none of anything else.
+  public var items: [Fact] { if case .list(let items) = self { items } else { [] } }
+
+  /// The members of a record; none of anything else.
+  public var members: [(name: String, value: Fact)] {
+    if case .record(let members) = self { members } else { [] }
+  }
+
+  /// The text, where it is one.
+  public var text: String? { if case .text(let text) = self { text } else { nil } }
+
+  /// Whether it is a flag that is set.
+  public var isSet: Bool { if case .flag(true) = self { true } else { false } }
+
+  /// A record with more members at its end.
+  public func adding(_ more: [(name: String, value: Fact)]) -> Fact { .record(members + more) }
 }
 
 /// A rule that the model must always obey, found broken.

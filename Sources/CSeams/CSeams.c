@@ -2,3 +2,4 @@
 #include "CSeams.h"
 
 _Thread_local void *iofd_scheduled_thread = NULL;
+_Thread_local void *iofd_thread_tracer = NULL;

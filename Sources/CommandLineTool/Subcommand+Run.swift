@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Runner
 internal import UAPI
 
@@ -21,6 +22,12 @@ extension Subcommand {
         help: "make every call fail at each of its fallible steps before it succeeds; count them in a table"),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
       OptionRow("--trace", value: .optional("FILE"), help: "tell every request, decoded"),
+      OptionRow(
+        "--trace-level", value: .required("request|model|hardware"),
+        help: "also tell what happens in the model, and in the hardware (request)"),
+      OptionRow(
+        "--trace-format", value: .required("text|json"),
+        help: "lines for people, or a JSON object on each (text)"),
       SharedOptions.define,
       OptionRow("--fail-fast", help: "run nothing more after the first failure"),
       OptionRow(
@@ -43,6 +50,7 @@ private struct BatchRun {
   private let paths: [String]
   private let reports: [Report]
   private let tracePath: String?
+  private let traceFormat: TraceFormat
   private let arguments: Arguments
 
   init(_ arguments: Arguments) throws(UsageError) {
@@ -55,7 +63,10 @@ private struct BatchRun {
     configuration.check = arguments.has("--check")
     configuration.sweeps = arguments.has("--sweep")
     configuration.until = try arguments.number("--until", minimum: 1)
-    configuration.trace = arguments.has("--trace")
+    let level = try arguments.choice("--trace-level", TraceLevel.self)
+    configuration.trace =
+      arguments.has("--trace") || level != nil || arguments.has("--trace-format") ? level ?? .request : nil
+    traceFormat = try arguments.choice("--trace-format", TraceFormat.self) ?? .text
     configuration.defines = try SharedOptions.defines(arguments)
     configuration.failFast = arguments.has("--fail-fast")
     if let seconds = try arguments.number("--time-limit", minimum: 0) {
@@ -90,7 +101,7 @@ private struct BatchRun {
     let people = reports.contains { $0.isStandardOutput } ? ByteOutput.standardError() : standardOutput
     let terminal = TerminalReport(
       people, renderer: try SharedOptions.renderer(arguments, for: people), isQuiet: arguments.has("--quiet"),
-      showsTrace: tracePath == nil)
+      trace: tracePath == nil ? traceFormat : nil)
     var sinks: [any RunEventSink] = [terminal]
     var table: SweepTable?
     if let path = arguments.last("--sweep"), !path.isEmpty {
@@ -101,7 +112,7 @@ private struct BatchRun {
     var trace: TraceFile?
     if let tracePath {
       do throws(FileFailure) {
-        let file = TraceFile(try ByteOutput(creating: tracePath))
+        let file = TraceFile(try ByteOutput(creating: tracePath), traceFormat)
         sinks.append(file)
         trace = file
       } catch {

@@ -42,7 +42,7 @@ struct Subcommand: Sendable {
 
   /// In the order of the help.
   static let all: [Subcommand] = [
-    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .format, .explain, .bench,
+    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .format, .explain, .graph, .bench,
   ]
 
   /// Those that only the tool itself starts; not in the help.

@@ -216,6 +216,13 @@ final class LoggingBench: Bench {
   func state(of fd: Int32) -> Fact? { bench.state(of: fd) }
   func state(of fd: Int32, object: UInt32) -> Fact? { bench.state(of: fd, object: object) }
   func machineState() -> Fact { bench.machineState() }
+  var traceLevel: TraceLevel? {
+    get { bench.traceLevel }
+    set { bench.traceLevel = newValue }
+  }
+  func takeEvents() -> (events: [MachineEvent], lost: Int) { bench.takeEvents() }
+  func everything() -> Fact { bench.everything() }
+  func contentsDigest() -> UInt64 { bench.contentsDigest() }
   func violations() -> [Violation] { bench.violations() }
   func physicalAddress(at address: UInt64) -> UInt64? { bench.physicalAddress(at: address) }
   func pinCount(at address: UInt64) -> UInt64? { bench.pinCount(at: address) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import IOMMU
 internal import Memory
 internal import Seams
@@ -128,6 +129,8 @@ extension DeviceObject {
       group.attachments[pasid] = attachment
       hwpt.addUser()  // A6
       attachment.add(self)
+      Tracer.tell(
+        MachineEvent(.attach, .id(id), .id(hwpt.id), pasid == 0 ? .none : .number(UInt64(pasid))))
     }
   }
 
@@ -190,6 +193,8 @@ extension DeviceObject {
         group.attachments[pasid] = nil
       }
       if pasid == 0, let paging = hwpt.paging { unreserveRegions(in: paging) }
+      Tracer.tell(
+        MachineEvent(.detach, .id(id), .id(hwpt.id), pasid == 0 ? .none : .number(UInt64(pasid))))
       return hwpt
     }
   }
@@ -231,6 +236,9 @@ extension DeviceObject {
         for member in attachment.devices { member.unreserveRegions(in: paging) }
       }
       attachment.hwpt = hwpt  // R8
+      Tracer.tell(
+        MachineEvent(
+          .replace, .id(id), .id(old.id), .id(hwpt.id), pasid == 0 ? .none : .number(UInt64(pasid))))
       let count = attachment.devices.count
       hwpt.addUsers(count)
       if count > 1 { old.dropUsers(count - 1) }

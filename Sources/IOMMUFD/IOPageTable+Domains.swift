@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 public import IOMMU
 internal import Memory
 internal import Seams
@@ -37,6 +38,7 @@ extension IOPageTable {
     }
     alignment = new
     domains.append(domain)
+    Tracer.tell(MachineEvent(.domainAdd, .hex(new)))
   }
 
   /// Fills a domain with every published area, ascending, or with none. `iopt_fill_domain`.
@@ -77,6 +79,7 @@ extension IOPageTable {
     }
     reserved.removeAll { $0.owner === domain }
     alignment = requiredAlignment
+    Tracer.tell(MachineEvent(.domainRemove, .hex(alignment)))
   }
 
   // MARK: Options

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import IOMMU
 internal import Memory
 internal import Seams
@@ -39,6 +40,11 @@ extension IOPageTable {
     }
     NamedPoint.areaFilled.pass()
     areasLock.withExclusive { for area in taken { area.isPublished = true } }
+    for area in taken {
+      Tracer.tell(
+        MachineEvent(
+          .areaAdd, .hex(area.iova.first), .hex(area.iova.last), .text(area.protection.text)))
+    }
     return iova
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Memory
 internal import Seams
 internal import UAPI
@@ -34,6 +35,7 @@ extension IOPageTable {
           area.pages.unfill(area, domains)
           areasLock.lockExclusive()
           areas.remove(area)
+          Tracer.tell(MachineEvent(.areaRemove, .hex(area.iova.first), .hex(area.iova.last)))
           removed += area.length
           if area.iova.last >= range.last { break }
           start = area.iova.last + 1
@@ -133,6 +135,7 @@ extension IOPageTable {
         iova: Span64(x + 1, area.iova.last), index: Span64(middle >> Page.shift, area.index.last),
         pageOffset: middle & Page.mask, protection: area.protection, pages: pages)
       areas.remove(area)
+      Tracer.tell(MachineEvent(.areaRemove, .hex(area.iova.first), .hex(area.iova.last)))
       if area.storage != nil,
         let position = pages.domainUses.firstIndex(of: area.index, where: { $0 === area })
       {
@@ -143,6 +146,9 @@ extension IOPageTable {
         half.storage = area.storage
         if half.storage != nil { pages.domainUses.insert(half.index, half) }
         areas.insert(half)
+        Tracer.tell(
+          MachineEvent(
+            .areaAdd, .hex(half.iova.first), .hex(half.iova.last), .text(half.protection.text)))
       }
     }
   }

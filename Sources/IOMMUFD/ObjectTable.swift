@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Seams
 public import UAPI
 
@@ -48,6 +49,7 @@ public final class ObjectTable: @unchecked Sendable {
   /// Makes a reserved object visible. `iommufd_object_finalize`.
   public func publish(_ object: Object) {
     lock.withLock { slots[Int(object.id)] = .object(object) }
+    Tracer.tell(MachineEvent(.objectCreate, .id(object.id), .text(object.kind.name)))
   }
 
   /// Gives the ID of an object that never became visible back. `iommufd_object_abort`.
@@ -146,6 +148,7 @@ public final class ObjectTable: @unchecked Sendable {
         throw .EBUSY("somebody still refers to the object", UInt64(id), UInt64(object.users - 1))
       }
       freeLocked(id)
+      tellDestroyed(object)
       return object
     }
   }
@@ -160,8 +163,13 @@ public final class ObjectTable: @unchecked Sendable {
         object.claimForDestroy()
       else { return false }
       freeLocked(object.id)
+      tellDestroyed(object)
       return true
     }
+  }
+
+  private func tellDestroyed(_ object: Object) {
+    Tracer.tell(MachineEvent(.objectDestroy, .id(object.id), .text(object.kind.name)))
   }
 
   /// Destroys an object on behalf of the driver that made it and holds one `users` reference: lookups stop,
@@ -184,6 +192,7 @@ public final class ObjectTable: @unchecked Sendable {
       }
       object.dropUsers(2)
       if tombstone { slots[Int(object.id)] = .tombstone } else { freeLocked(object.id) }
+      tellDestroyed(object)
       return true
     }
   }
@@ -199,6 +208,7 @@ public final class ObjectTable: @unchecked Sendable {
       while let object = nextObject(from: &index) {
         guard lock.withLock({ object.claimForDestroy() }) else { continue }
         free(object.id)
+        tellDestroyed(object)
         object.destroy()
         progress = true
       }

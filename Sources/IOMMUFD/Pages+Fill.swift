@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import IOMMU
 internal import Memory
 internal import Seams
@@ -248,6 +249,7 @@ private struct Filler {
     }
     guard smallPages else {
       try domain.map(IOVA(first), to: PhysAddr(physical), length: last - first + 1, protection: protection)
+      Tracer.tell(MachineEvent(.domainMap, .hex(first), .hex(physical), .hex(last - first + 1)))
       return
     }
     let length = last - first + 1
@@ -265,6 +267,7 @@ private struct Filler {
       }
       done += Page.size
     }
+    Tracer.tell(MachineEvent(.domainMap, .hex(first), .hex(physical), .hex(length)))
   }
 
   /// Takes back everything: unmaps, then unpins what nobody else needs.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Memory
 internal import Seams
 internal import Synchronization
@@ -30,6 +31,7 @@ extension Pages {
       preconditionFailure("a dma-buf is never pinned")
     }
     pinned += UInt64(count)
+    Tracer.tell(MachineEvent(.pagesPin, .number(UInt64(count))))
     return count
   }
 
@@ -37,6 +39,7 @@ extension Pages {
   func unpin(_ run: FrameRun) {
     kernel.memory.unpinRun(run.frame, count: Int(run.count), markingDirty: writable)
     pinned -= run.count
+    Tracer.tell(MachineEvent(.pagesUnpin, .number(run.count)))
   }
 
   // MARK: Accounting
@@ -61,6 +64,7 @@ extension Pages {
       try Self.add(delta, to: counters.locked, limit: Int(clamping: owner.memlockLimit >> Page.shift))
     }
     counters.pinned.add(delta, ordering: .relaxed)
+    Tracer.tell(MachineEvent(.pagesCharge, .number(UInt64(delta))))
     charged = pinned
   }
 
@@ -78,6 +82,7 @@ extension Pages {
       counters.locked.subtract(delta, ordering: .relaxed)
     }
     counters.pinned.subtract(delta, ordering: .relaxed)
+    Tracer.tell(MachineEvent(.pagesUncharge, .number(UInt64(delta))))
     charged = pinned
   }
 

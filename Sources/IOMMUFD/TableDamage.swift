@@ -109,6 +109,7 @@ extension Pages {
   /// Removes an area's translations from a domain. `iommu_unmap_nofail`.
   func unmapWhole(_ area: Area, from domain: any PagingDomain) {
     let done = domain.unmap(IOVA(area.iova.first), length: area.length)
+    Tracer.tell(MachineEvent(.domainUnmap, .hex(area.iova.first), .hex(done)))
     if done != area.length, !isRevoked { kernel.damage.noteKept(area.iova, in: domain, unmapped: done) }
   }
 }

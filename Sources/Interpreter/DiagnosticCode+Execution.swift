@@ -11,6 +11,7 @@ extension DiagnosticCode {
     .valueTooLargeAtRun, .wrongKindAtRun, .arithmeticAtRun, .noSuchMember, .tooManyRounds,
     .tooManyStatements, .timeOut, .noMachine, .noMemory, .callsTooDeep, .divergence, .unknownHardware,
     .staleTranslation, .injectionMissed, .uncleanFailure, .injectionInside, .unknownFailurePoint,
+    .wrongTrace,
   ]
 
   static let wrongOutcome = DiagnosticCode(
@@ -161,4 +162,12 @@ extension DiagnosticCode {
     explanation:
       "The process under test has no memory left for the bytes of a request.",
     example: "")
+
+  static let wrongTrace = DiagnosticCode(
+    "X0139", "Something else happened",
+    explanation:
+      "The lines of 'expect trace' are events in the order in which they must have happened since the last such "
+      + "statement. Others may lie between them, except in front of 'next'; 'not' must not lie between its "
+      + "neighbours, and lines with 'any' may come in any order.",
+    example: "vm = ioas create⏎expect trace {⏎  object-destroy⏎}")
 }

@@ -12,7 +12,7 @@ extension DiagnosticCode {
     .unknownFunction, .badArguments, .unknownResult, .recursion, .shadowedVerb, .fileNotFound,
     .includeLoop, .missingParameter, .badParameter, .unknownParameter, .outerBinding, .unknownCondition,
     .valueTooLarge, .arithmetic, .tooManyBindings, .badRecord, .expectationOnCall,
-    .tooManyProblems, .unusedBinding, .staleExpectedFailure, .badInjection,
+    .tooManyProblems, .unusedBinding, .staleExpectedFailure, .badInjection, .wrongEvent,
   ]
 
   static let unknownVerb = DiagnosticCode(
@@ -215,4 +215,11 @@ extension DiagnosticCode {
     explanation:
       "An xfail with a day is a promise; after that day it should be looked at.",
     example: "")
+
+  static let wrongEvent = DiagnosticCode(
+    "R0060", "There is no such event",
+    explanation:
+      "A line of 'expect trace' is the name of an event, perhaps with next, not or any in front, and the fields that "
+      + "it must have: area-add iova=0x1000.",
+    example: "expect trace {⏎  area-ad iova=0x1000⏎}")
 }

@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 // Everything that is no ioctl: the other system calls on a file, memory, processes, a look inside.
 
@@ -94,6 +95,7 @@ extension Executor {
     case .replyFaults(let queue, let cookies, let code): try replyFaults(queue, cookies, code)
     case .readEvents(let queue, let count): try readEvents(queue, count)
     case .show(let code, let part, let subject): try show(code, part, subject)
+    case .look(let action): try look(action)
     default: try memory(action)
     }
   }

@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 // Explaining a failure from the message alone: what was expected, what came, the request in words, the
 // check that refused it, the state it met, and a line to paste.

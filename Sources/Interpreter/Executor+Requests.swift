@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 extension Executor {
   /// Largest room a request can ask for beside its struct.
@@ -428,9 +429,9 @@ extension Executor {
   }
 
   private func trace(_ plan: RequestPlan) {
-    guard let sink = options.trace else { return }
     fetch()
-    sink.trace(
-      TraceEvent(statement: steps, line: PlanText(executor: self).line(plan)))
+    let line = PlanText(executor: self).line(plan)
+    if traceLevel != nil { tell(request: plan, line) }
+    if keepsRequests { keep(RequestRecord(statement: steps, line: line)) }
   }
 }

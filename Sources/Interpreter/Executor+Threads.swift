@@ -40,6 +40,8 @@ extension Executor {
     knownStale.formUnion(child.knownStale)
     report.add(child.report)
     refused = child.refused ?? refused
+    for request in child.requests { keep(request) }
+    happened += child.happened
     switch child.halted {
     case nil, .until: break
     case .some(let reason): halted = reason

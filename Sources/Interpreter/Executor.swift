@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 // Runs a program. The loop is: work out the fields, put the bytes into the process's memory, ask, compare.
 // On the way of a statement that does what is expected nothing is allocated; everything that explains a
@@ -40,6 +41,9 @@ final class Executor {
   let options: RunOptions
   // Asked at every statement, so kept beside the options.
   let isTracing: Bool
+  let keepsRequests: Bool
+  /// How much of what happens is told; nil for nothing.
+  let traceLevel: TraceLevel?
   let checks: Bool
   let cancellation: Cancellation?
   let until: Int?
@@ -112,6 +116,13 @@ final class Executor {
   /// What `mem check` wanted and what it found.
   var compared: (expected: Value, got: Value) = (.none, .none)
 
+  /// Slots of the file around a test: what they stand for is on the file's machine.
+  var foreignSlots: Set<Int> = []
+  /// What happened since the last `expect trace`, where the program has one.
+  var happened: [TraceEvent] = []
+  /// The requests so far, where the program looks at them.
+  var requests: [RequestRecord] = []
+
   // The run.
   var halted: Halt?
   var steps = 0
@@ -138,7 +149,9 @@ final class Executor {
   init(program: Program, rig: Rig, options: RunOptions, makeRig: @escaping () throws -> Rig) {
     self.program = program
     self.options = options
-    isTracing = options.trace != nil
+    keepsRequests = program.keepsRequests || options.atEnd != nil
+    traceLevel = program.expectsTrace ? .hardware : options.trace == nil ? nil : options.traceLevel
+    isTracing = traceLevel != nil || keepsRequests
     checks = options.check
     sweepsAll = options.sweeps
     if options.sweeps { sweep = FailureSweep(kinds: nil) }
@@ -153,6 +166,7 @@ final class Executor {
     work.initializeMemory(as: UInt8.self, repeating: 0)
     report = CaseReport(name: "")
     output = options.output ?? { _ in }
+    listen()
     growSlots()
   }
 
@@ -181,7 +195,11 @@ final class Executor {
       execute(node)
       if let afterStatement = stage.afterStatement { afterStatement(node) }
     }
-    if isFrame { finishThreads() }
+    if isFrame {
+      finishThreads()
+      options.atEnd?(
+        FrameEnd(test: report.name.isEmpty ? nil : report.name, snapshot: snapshot(), requests: requests))
+    }
     while let body = deferred.popLast() {
       // Clean-up runs whatever happened, unless it is time that has run out.
       let reason = halted
@@ -218,6 +236,7 @@ final class Executor {
         stop(error, node)
       }
     case .expect(let expect): besideThreads { execute(expect, node) }
+    case .expectTrace(let demands): besideThreads { execute(demands, node) }
     case .section(let name): report.beginSection(name)
     case .loop(let loop): execute(loop, node)
     case .block(let body): run(body)
@@ -288,6 +307,7 @@ final class Executor {
       }
       return
     }
+    if traceLevel != nil { drainEvents() }
     if comparing != nil {
       endIfDiverged(node)
       if report.isOver { return }
@@ -444,9 +464,15 @@ final class Executor {
     defer { late?.leaveTest() }
     let begin = Clock.now()
     let saved = (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale)
+    let (savedSlots, savedRequests, savedForeign, savedEvents) = (slots, requests, foreignSlots, happened)
     knownStale = []
+    requests = []
+    happened = []
+    foreignSlots = Set(slots.indices)
+    for index in slots.indices { if case .unset = slots[index] { foreignSlots.remove(index) } }
     defer {
       (rig, target, bench, context, arena, arenas, report, frames, stage, knownStale) = saved
+      (slots, requests, foreignSlots, happened) = (savedSlots, savedRequests, savedForeign, savedEvents)
       comparing = target as? any ComparingTarget
     }
     report = CaseReport(name: test.name)
@@ -460,6 +486,7 @@ final class Executor {
         target = rig.target
         bench = rig.bench
         comparing = target as? any ComparingTarget
+        listen()
         context = nil
         arena = Arena()
         arenas = [:]

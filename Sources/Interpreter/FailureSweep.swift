@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 // A sweep makes every failure point of every call fail, one after the other:
 //

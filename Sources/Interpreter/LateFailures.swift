@@ -2,6 +2,7 @@
 internal import Bench
 internal import Language
 internal import UAPI
+internal import Views
 
 // Some failures cannot be made in rounds, since the call cannot be made again as if nothing had happened: the answer of
 // a command that stays done, memory that the kernel can do without, and everything that fails inside what nobody can

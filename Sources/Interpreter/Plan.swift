@@ -207,6 +207,7 @@ enum Action {
   case replyFaults(Code, cookies: [Code], code: Code)
   case readEvents(Code, count: Code)
   case show(Code?, part: Code?, what: ShowSubject)
+  case look(ViewAction)
 }
 
 enum ShowSubject {

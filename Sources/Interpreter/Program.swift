@@ -10,6 +10,7 @@ final class Node {
     case command(CommandNode)
     case bind(slot: Int, Code)
     case expect(ExpectNode)
+    case expectTrace([TraceDemand])
     case section(String)
     case loop(LoopNode)
     case block([Node])
@@ -137,6 +138,25 @@ final class ExpectNode {
   }
 }
 
+/// A line of `expect trace`.
+struct TraceDemand {
+  enum Mode: String, CaseIterable {
+    /// Somewhere behind the event before.
+    case later
+    /// Directly behind the event before.
+    case next
+    /// Nowhere between the events around it.
+    case not
+    /// Behind the event before, in any order with its neighbours that are `any` as well.
+    case any
+  }
+  let mode: Mode
+  /// `area-add`, `request`
+  let event: String
+  let fields: [(name: String, value: Code)]
+  let place: Place
+}
+
 final class LoopNode {
   let name: String
   let slot: Int
@@ -257,6 +277,10 @@ final class Program {
   var slots: [SlotInfo] = []
   var skipReason: String?
   var expectedFailure: ExpectedFailure?
+  /// It compares what happens with what it expects.
+  var expectsTrace = false
+  /// It looks at the requests that it has made.
+  var keepsRequests = false
   /// The values that parameters have before the script begins.
   var presets: [(slot: Int, value: Value)] = []
 

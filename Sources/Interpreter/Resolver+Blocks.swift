@@ -42,6 +42,8 @@ extension Resolver {
       let (code, kind) = resolve(value.value)
       let slot = bind(value.name, kind: kind, isConstant: !dependsOnRun)
       return node(.bind(slot: slot, code))
+    case .expectTrace(let expectation):
+      return resolve(expectation).map { node(.expectTrace($0), expectation.expectedFailure) }
     case .expect(let expect): return resolve(expect).map { node(.expect($0), expect.expectedFailure) }
     case .section(let name): return node(.section(name.text))
     case .test(let test): return node(.test(resolve(test)))

@@ -164,7 +164,7 @@ extension Resolver {
   }
 
   /// A value that something is compared with. Seen from a state, a word is a text.
-  private func resolveExpected(_ value: Expression, names: NamedValues?, shape: Shape) -> (
+  func resolveExpected(_ value: Expression, names: NamedValues?, shape: Shape) -> (
     code: Code, kind: Kind?
   ) {
     if names == nil, case .any = shape, case .word(let word) = value.kind {

@@ -1,7 +1,9 @@
+public import Bench
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
 public import Language
 internal import Synchronization
+internal import Views
 
 /// Ends a run at its next statement; for Ctrl-C. Clean-up of `defer` still happens.
 public final class Cancellation: Sendable {
@@ -15,12 +17,30 @@ public final class Cancellation: Sendable {
   public func reset() { flag.store(false, ordering: .relaxed) }
 }
 
-/// A request, decoded.
+/// Something that happened, for a trace.
 public struct TraceEvent: Sendable {
-  /// Number of the statement that made it, counted through the run.
+  /// Number of the statement that made it happen, counted through the run.
   public let statement: Int
-  /// `IOAS_MAP size=40 flags=... -> ok iova=0x1000`, without a line end.
-  public let line: String
+  public let level: TraceLevel
+  /// `request`, or the name of a `MachineEvent.Kind`.
+  public let name: String
+  /// What there is to know of it. Of a request `name`, `result` (`ok` or an errno) and `text`, the decoded line.
+  public let fields: [(name: String, value: Fact)]
+
+  /// For people: `IOAS_MAP size=40 flags=... -> ok iova=0x1000`, `area-add iova=0x1000 ...`, without a line end.
+  public var line: String {
+    if level == .request { return fields.first { $0.name == "text" }?.value.text ?? name }
+    return ([name] + fields.map { "\($0.name)=\(FactText.line($0.value))" }).joined(separator: " ")
+  }
+
+  /// For tools: one JSON object. `line` is not in it, what it is made of is.
+  public var json: String {
+    FactJSON.line(
+      .record(
+        [
+          ("statement", .number(UInt64(statement))), ("level", .text(level.rawValue)), ("event", .text(name)),
+        ] + fields))
+  }
 }
 
 /// Takes the trace of a run.
@@ -45,7 +65,11 @@ public struct RunOptions {
   /// Values for `param`: name to text as on a command line.
   public var defines: [String: String] = [:]
   public var trace: (any TraceSink)?
+  /// How much it is told.
+  public var traceLevel = TraceLevel.request
   public var observer: (any RunObserver)?
+  /// Takes what is alive when the file or one of its tests is over.
+  public var atEnd: ((FrameEnd) -> Void)?
   /// Takes what `show` prints.
   public var output: ((String) -> Void)?
   public var cancellation: Cancellation?

@@ -52,6 +52,7 @@ public final class Session {
     var options = options
     options.output = { printed.text += $0 }
     self.printed = printed
+    program.keepsRequests = true
     executor = Executor(program: program, rig: rig, options: options, makeRig: makeRig)
     executor.answers = AnswerLog()
   }
@@ -179,8 +180,13 @@ public final class Session {
   private func isCommand(_ node: Node) -> Bool { if case .command = node.kind { true } else { false } }
 
   static func isShow(_ node: Node) -> Bool {
-    guard case .command(let command) = node.kind, case .action(.show) = command.body else { return false }
-    return true
+    guard case .command(let command) = node.kind else { return false }
+    switch command.body {
+    case .action(.show), .action(.look(.view)), .action(.look(.graph)), .action(.look(.space)),
+      .action(.look(.explain)):
+      return true
+    default: return false
+    }
   }
 
   /// What to write instead of a statement whose demand did not hold.

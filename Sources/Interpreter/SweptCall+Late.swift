@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
+internal import Views
 
 // What Linux promises of failures that a call cannot be made again after: it is as if the call had not been made, or as
 // if nothing had failed. Every other line is a fact about the kernel; what is not here is a defect of the model.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
 internal import UAPI
+internal import Views
 
 // Where Linux promises less than "refused with the errno of the step that failed, and nothing has changed". Every line
 // is a fact about the kernel; what is not here is a defect of the model.

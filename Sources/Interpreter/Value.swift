@@ -15,6 +15,8 @@ public enum Kind: String, CaseIterable, Sendable, BitwiseCopyable {
   case memory, number, range, bytes, text, list, record
   /// A physical address.
   case physical
+  /// The state of a machine at one moment.
+  case snapshot
   case nothing
 
   /// `an ioas`, `a device`
@@ -113,6 +115,7 @@ enum Value {
   case physical(UInt64)
   case list([Value])
   case record([Member])
+  case snapshot(KeptSnapshot)
 
   struct Member {
     let name: String
@@ -132,6 +135,7 @@ enum Value {
     case .physical: .physical
     case .list: .list
     case .record: .record
+    case .snapshot: .snapshot
     }
   }
 

@@ -36,6 +36,9 @@ struct ValueText {
     case .pattern(let literal): return Printer.text(Expression(.hex(literal), span: Span.zero))
     case .text(let text): return Printer.text(Expression(.string(Array(text.utf8)), span: Span.zero))
     case .physical(let address): return hex(address)
+    case .snapshot(let kept):
+      let found = names.first { if case .snapshot(let other) = $0.value { other === kept } else { false } }
+      return found.map { "$\($0.name)" } ?? "snapshot"
     case .list(let items):
       if items.isEmpty { return "none" }
       return "[" + items.map { text($0, shape.element ?? .any) }.joined(separator: ", ") + "]"

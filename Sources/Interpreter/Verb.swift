@@ -245,7 +245,8 @@ public enum VerbTable {
     ("I/O address spaces", ioasVerbs), ("Memory and processes", memoryVerbs), ("Devices", deviceVerbs),
     ("Hardware", hardwareVerbs), ("Page tables, dirty pages, faults", hwptVerbs),
     ("Virtual IOMMUs", viommuVerbs), ("The kernel's test operations", testVerbs),
-    ("Files and looking", systemVerbs), ("VFIO on /dev/iommu", vfioVerbs), ("Raw requests", rawVerbs),
+    ("Files and looking", systemVerbs + viewVerbs), ("VFIO on /dev/iommu", vfioVerbs),
+    ("Raw requests", rawVerbs),
   ]
 
   /// The verb that a command begins with: the longest name that fits its leading words.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
+internal import Views
 
 /// A walk as text: a line for each structure that it looked at, and how it ended.
 ///

@@ -20,6 +20,8 @@ public struct Statement: Sendable {
     case value(ValueStatement)
     /// `expect refs($hw) = 1`
     case expect(ExpectStatement)
+    /// `expect trace { area-add iova=0x1000; next pages-charge }`: what happened since the last such statement.
+    case expectTrace(TraceExpectation)
     /// `test "name" label=slow { ... }`: own model, own names.
     case test(TestStatement)
     /// `section "name"`: a heading; everything up to the next one belongs to it.
@@ -178,6 +180,18 @@ public struct ExpectStatement: Sendable {
     self.subject = subject
     self.comparison = comparison
     self.pattern = pattern
+  }
+}
+
+/// Events in the order in which they must have happened. A line is written as a command: an event's name, with the
+/// fields that it must have, and perhaps `next`, `not` or `any` in front.
+public struct TraceExpectation: Sendable {
+  public var expectedFailure: ExpectedFailure?
+  public var body: Block
+
+  public init(expectedFailure: ExpectedFailure?, body: Block) {
+    self.expectedFailure = expectedFailure
+    self.body = body
   }
 }
 

@@ -151,7 +151,8 @@ public struct Formatter {
 
   private mutating func put(_ statement: Statement, indent: Int) {
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection:
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection,
+      .expectTrace:
       return putBlocks(of: statement, indent: indent)
     case .deferred(let block) where !isShort(block): return putBlocks(of: statement, indent: indent)
     default: break
@@ -258,7 +259,8 @@ public struct Formatter {
         printer.put("] ")
       }
       return putSimple(inner.kind, &printer)
-    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection: break
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection, .expectTrace:
+      break
     }
     return nil
   }
@@ -272,7 +274,8 @@ public struct Formatter {
       return false
     }
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .injection, .deferred, .thread, .explore, .parallel:
+    case .test, .loop, .definition, .conditional, .injection, .deferred, .thread, .explore, .parallel,
+      .expectTrace:
       return false
     default: return true
     }
@@ -323,6 +326,13 @@ public struct Formatter {
         clause.put(expectation)
         lines[lines.count - 1].expectation = clause.text
       }
+    case .expectTrace(let expectation):
+      if let failure = expectation.expectedFailure {
+        printer.put(failure)
+        printer.put(" ")
+      }
+      printer.put("expect trace")
+      put(expectation.body, header: printer.text, from: start, indent: indent)
     case .parallel(let block):
       printer.put("parallel")
       put(block, header: printer.text, from: start, indent: indent)
@@ -399,7 +409,8 @@ public struct Formatter {
     if block.statements.isEmpty { return header + " {}" }
     guard block.statements.count == 1, let statement = block.statements.first else { return nil }
     switch statement.kind {
-    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection: return nil
+    case .test, .loop, .definition, .conditional, .thread, .explore, .parallel, .injection, .expectTrace:
+      return nil
     case .deferred(let inner) where !isShort(inner): return nil
     default: break
     }

@@ -35,7 +35,7 @@ public enum Keywords {
 
   /// Words with a meaning inside statements.
   public enum Inner: String, CaseIterable, Sendable {
-    case `in`, with, `as`, until, `else`, max, none, has
+    case `in`, with, `as`, until, `else`, max, none, has, trace
   }
 
   /// What may stand after `->` besides errno names.

@@ -61,7 +61,7 @@ extension Parser {
     try checkPlace(keyword, context)
     advance()
     switch keyword {
-    case .expect: return .expect(try parseExpect(expectedFailure: nil))
+    case .expect: return try parseExpectOrTrace(expectedFailure: nil)
     case .test: return .test(try parseTest())
     case .section: return .section(try parseText("a heading"))
     case .for: return .loop(try parseLoop())
@@ -344,12 +344,19 @@ extension Parser {
 
   // MARK: Expect
 
-  private mutating func parseExpect(expectedFailure: ExpectedFailure?) throws(Recover) -> ExpectStatement {
-    if next.kind == .leftBrace && isWord(token, "trace") {
-      throw error(
-        .reservedWord, "'expect trace' is reserved for a later version of the language",
-        help: ["it will mean comparing the events of a run with a list"])
+  /// The keyword has been read.
+  private mutating func parseExpectOrTrace(expectedFailure: ExpectedFailure?) throws(Recover)
+    -> Statement.Kind
+  {
+    guard next.kind == .leftBrace, isWord(.trace) else {
+      return .expect(try parseExpect(expectedFailure: expectedFailure))
     }
+    advance()
+    let body = try parseBlock(in: .inner, after: "'expect trace'")
+    return .expectTrace(TraceExpectation(expectedFailure: expectedFailure, body: body))
+  }
+
+  private mutating func parseExpect(expectedFailure: ExpectedFailure?) throws(Recover) -> ExpectStatement {
     if isAtEndOfStatement {
       throw error(
         .expectedValue, "expected something to look at, found \(describedToken)",
@@ -420,7 +427,7 @@ extension Parser {
     }
     if isWord(token, Keywords.Statement.expect.rawValue) && next.kind != .equal {
       advance()
-      return .expect(try parseExpect(expectedFailure: failure))
+      return try parseExpectOrTrace(expectedFailure: failure)
     }
     return try parseCommandOrValue(expectedFailure: failure)
   }

@@ -33,6 +33,8 @@ public final class Machine: @unchecked Sendable {
   public let memory: PhysicalMemory
   public let kernel: Kernel
   let groupNumbers = GroupNumbers()
+  /// Hears what happens in calls that are made through targets and benches.
+  let tracer = Tracer()
   let hardware = InstalledHardware()
   private let lock = Lock(.machine)
   @exclusivity(unchecked) private var processes: [Int32: Process] = [:]

@@ -6,6 +6,7 @@ internal import IOMMU
 internal import IOMMUFD
 internal import Memory
 internal import PageTables
+internal import Seams
 public import UAPI
 internal import VFIO
 
@@ -36,7 +37,7 @@ extension ModelBench {
     where !kind.options.contains(where: { $0.name == name }) {
       throw .EINVAL("the IOMMU has no such option")
     }
-    _ = try machine.addIOMMU(name, kind, choices)
+    _ = try machine.tracer.around { () throws(Errno) in try machine.addIOMMU(name, kind, choices) }
     return machine.allIOMMUs.count - 1
   }
 
@@ -51,12 +52,12 @@ extension ModelBench {
       isVirtualFunction: function.isVirtualFunction)
     let id: UInt32
     if let chosen = function.requesterID { id = chosen } else { id = try machine.freeRequesterID() }
-    _ = try machine.addFunction(
-      "device\(number)",
-      PCIFunction(
-        segment: UInt16(truncatingIfNeeded: id >> 16), requesterID: UInt16(truncatingIfNeeded: id),
-        capabilities: capabilities),
-      behind: units[index], groupOf: companion)
+    let pci = PCIFunction(
+      segment: UInt16(truncatingIfNeeded: id >> 16), requesterID: UInt16(truncatingIfNeeded: id),
+      capabilities: capabilities)
+    _ = try machine.tracer.around { () throws(Errno) in
+      try machine.addFunction("device\(number)", pci, behind: units[index], groupOf: companion)
+    }
     return number
   }
 
@@ -102,7 +103,8 @@ extension ModelBench {
   // MARK: Devices at work
 
   public func dma(_ function: Int, _ request: DMARequest) throws(Errno) -> DMAOutcome {
-    try endpoint(function).perform(request)
+    let endpoint = try endpoint(function)
+    return machine.tracer.around { endpoint.perform(request) }
   }
 
   public func finishedDMA(_ function: Int) throws(Errno) -> DMAOutcome? {
@@ -114,15 +116,21 @@ extension ModelBench {
   public func requestTranslation(_ function: Int, _ address: UInt64, pasid: UInt32?, writing: Bool)
     throws(Errno) -> Fact
   {
-    try endpoint(function).requestTranslation(address, pasid: pasid, writing: writing)
+    let endpoint = try endpoint(function)
+    return try machine.tracer.around { () throws(Errno) in
+      try endpoint.requestTranslation(address, pasid: pasid, writing: writing)
+    }
   }
 
   public func requestPage(
     _ function: Int, _ address: UInt64, pasid: UInt32?, permissions: UInt32, last: Bool, group: UInt16
   ) throws(Errno) {
-    try endpoint(function).requestPage(
-      address, pasid: pasid, read: permissions & 1 != 0, write: permissions & 2 != 0,
-      execute: permissions & 4 != 0, privileged: permissions & 8 != 0, last: last, group: group)
+    let endpoint = try endpoint(function)
+    try machine.tracer.around { () throws(Errno) in
+      try endpoint.requestPage(
+        address, pasid: pasid, read: permissions & 1 != 0, write: permissions & 2 != 0,
+        execute: permissions & 4 != 0, privileged: permissions & 8 != 0, last: last, group: group)
+    }
   }
 
   public func walk(_ function: Int, _ address: UInt64, pasid: UInt32?, writing: Bool) throws(Errno) -> Fact {
@@ -255,12 +263,14 @@ extension ModelBench {
   }
 
   public func cut(_ fd: Int32, hwpt: UInt32, iova: UInt64) throws(Errno) {
-    try domain(fd, hwpt).cut(IOVA(iova))
+    let domain = try domain(fd, hwpt)
+    try machine.tracer.around { () throws(Errno) in try domain.cut(IOVA(iova)) }
   }
 
   public func grow(_ fd: Int32, hwpt: UInt32, iova: UInt64, length: UInt64) throws(Errno) -> Int {
     guard Span64(first: iova, length: length) != nil else { throw .EINVAL("the range is empty or wraps") }
-    return try domain(fd, hwpt).grow(IOVA(iova), length: length)
+    let domain = try domain(fd, hwpt)
+    return machine.tracer.around { domain.grow(IOVA(iova), length: length) }
   }
 
   public func table(_ fd: Int32, hwpt: UInt32) -> Fact? {

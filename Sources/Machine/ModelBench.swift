@@ -91,7 +91,7 @@ public final class ModelBench: Bench {
 
   public func exit(_ pid: Int32) throws(Errno) {
     guard pid != target.process.pid else { throw .EBUSY("the current process cannot end itself") }
-    try machine.exit(pid)
+    try machine.tracer.around { () throws(Errno) in try machine.exit(pid) }
   }
 
   public var currentProcess: Int32 { target.process.pid }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import IOMMUFD
 public import Memory
+internal import Seams
 public import UAPI
 
 /// The model as a target: system calls made by one process of a machine.
@@ -53,12 +54,18 @@ public final class ModelTarget: IoctlTarget {
 
   public func open(_ path: String) throws(Errno) -> Int32 { try machine.open(path, by: process) }
 
-  public func close(_ fd: Int32) throws(Errno) { try process.table.close(fd) }
+  public func close(_ fd: Int32) throws(Errno) {
+    try machine.tracer.around { () throws(Errno) in try process.table.close(fd) }
+  }
 
   public func ioctl(_ fd: Int32, _ request: UInt32, _ argument: UInt64) throws(Errno) -> Int32 {
-    defer { machine.settle() }
-    let process = process
-    return try process.table.with(fd) { file throws(Errno) in try file.ioctl(request, argument, by: process) }
+    try machine.tracer.around { () throws(Errno) in
+      defer { machine.settle() }
+      let process = process
+      return try process.table.with(fd) { file throws(Errno) in
+        try file.ioctl(request, argument, by: process)
+      }
+    }
   }
 
   public func read(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
@@ -66,8 +73,10 @@ public final class ModelTarget: IoctlTarget {
   }
 
   public func write(_ fd: Int32, _ address: UInt64, _ count: Int) throws(Errno) -> Int {
-    defer { machine.settle() }
-    return try process.table.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
+    try machine.tracer.around { () throws(Errno) in
+      defer { machine.settle() }
+      return try process.table.with(fd) { file throws(Errno) in try file.write(address, count, by: process) }
+    }
   }
 
   public func poll(_ fd: Int32) throws(Errno) -> PollEvents { try process.table.with(fd) { $0.poll() } }

@@ -127,7 +127,8 @@ public final class PhysicalMemory: @unchecked Sendable {
     var first = 0
     while first < end {
       var next = first
-      while next < end, words[next].load(ordering: .relaxed) != 0 || flags[next].load(ordering: .relaxed) != 0 {
+      while next < end, words[next].load(ordering: .relaxed) != 0 || flags[next].load(ordering: .relaxed) != 0
+      {
         words[next].store(0, ordering: .relaxed)
         flags[next].store(0, ordering: .relaxed)
         next += 1
@@ -310,6 +311,22 @@ public final class PhysicalMemory: @unchecked Sendable {
       if count > 0 { frames += 1 }
     }
     return (frames, pins)
+  }
+
+  /// A number that frames in use, their counts and their bytes decide: two memories that hold the same have the same,
+  /// two that do not have, most likely, different ones. FNV-1a over words. Bytes that are elsewhere do not count.
+  public var digest: UInt64 {
+    let highest = lock.withLock { highestFrame }
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for frame in 0..<min(highest + 1, frameCount) {
+      let counts = words[frame].load(ordering: .relaxed)
+      guard counts != 0 else { continue }
+      for word in [UInt64(frame), counts] { hash = (hash ^ word) &* 0x100_0000_01B3 }
+      if isForeign(frame) || isZero(frame) { continue }
+      let bytes = UnsafeRawBufferPointer(start: pointer(to: frame), count: Int(Page.size))
+      for word in bytes.bindMemory(to: UInt64.self) { hash = (hash ^ word) &* 0x100_0000_01B3 }
+    }
+    return hash
   }
 
   /// What is wrong with the counts while nothing runs; empty when all is well.

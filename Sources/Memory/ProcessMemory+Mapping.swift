@@ -291,4 +291,9 @@ extension ProcessMemory {
       }
     }
   }
+
+  /// What is mapped, by address: what a program sees in `/proc/PID/maps`.
+  public var mappings: [(first: UInt64, last: UInt64, mode: MapMode, huge: Bool)] {
+    lock.withShared { areas.map { ($0.start, $0.end - 1, $0.mode, $0.huge) } }
+  }
 }

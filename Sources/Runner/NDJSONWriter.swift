@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Interpreter
 internal import Language
 
@@ -22,7 +23,9 @@ struct NDJSONWriter: ReportWriter {
     case .scriptBegan(let path): line("script-start", [("script", ReportText.quoted(path))])
     case .output(let text): line("output", [("text", ReportText.quoted(text))])
     case .trace(let event):
-      line("request", [("statement", String(event.statement)), ("text", ReportText.quoted(event.line))])
+      line(
+        event.level.rawValue,
+        [("statement", String(event.statement)), ("text", ReportText.quoted(event.line))])
     case .warning(let diagnostic): line("warning", [("diagnostic", json(diagnostic))])
     case .caseEnded(let result): line("case-end", fields(result))
     case .swept(let ledger): line("sweep", [("calls", Self.object(Self.counts(ledger)))])

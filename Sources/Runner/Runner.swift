@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+public import Bench
 internal import Interpreter
 internal import Language
 internal import Synchronization
@@ -22,8 +23,8 @@ public final class Runner: Sendable {
     public var sweeps = false
     /// Carry out nothing beyond this line.
     public var until: Int?
-    /// Tell every request.
-    public var trace = false
+    /// Tell every request, and what else happens; nil for nothing.
+    public var trace: TraceLevel?
     /// Values for `param`.
     public var defines: [String: String] = [:]
     /// After the first case that is not good, the scripts behind it are not run.
@@ -117,7 +118,10 @@ public final class Runner: Sendable {
     options.defines = configuration.defines
     options.cancellation = cancellation
     options.output = { voice.say(.output($0)) }
-    if configuration.trace { options.trace = voice }
+    if let level = configuration.trace {
+      options.trace = voice
+      options.traceLevel = level
+    }
     if let limit = configuration.statementLimit { options.statementLimit = limit }
     if onlyTests {
       options.filter = { [self] name, labels in isChosen(name) || labels.contains { isChosen($0) } }

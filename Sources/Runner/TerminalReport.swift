@@ -7,23 +7,23 @@ public final class TerminalReport: RunEventSink {
   private let output: ByteOutput
   private let renderer: DiagnosticRenderer
   private let isQuiet: Bool
-  private let showsTrace: Bool
+  private let trace: TraceFormat?
 
   /// - Parameters:
   ///   - isQuiet: tell only what is not good, and the sums.
-  ///   - showsTrace: the trace goes nowhere else.
-  public init(_ output: ByteOutput, renderer: DiagnosticRenderer, isQuiet: Bool, showsTrace: Bool) {
+  ///   - trace: how the trace is written here; nil where it goes elsewhere.
+  public init(_ output: ByteOutput, renderer: DiagnosticRenderer, isQuiet: Bool, trace: TraceFormat?) {
     self.output = output
     self.renderer = renderer
     self.isQuiet = isQuiet
-    self.showsTrace = showsTrace
+    self.trace = trace
   }
 
   public func receive(_ event: RunEvent) {
     switch event {
     case .began, .scriptBegan, .swept: break
     case .output(let text): output.write(text)
-    case .trace(let event): if showsTrace { output.write(event.text) }
+    case .trace(let event): if let trace { output.write(trace.line(event)) }
     case .warning(let diagnostic): output.write(renderer.render(diagnostic))
     case .caseEnded(let result): write(result)
     case .ended(let totals): output.write(totals.summary + "\n")
@@ -53,24 +53,4 @@ public final class TerminalReport: RunEventSink {
       }
     return "\u{1B}[\(colour)m\(word)\u{1B}[0m"
   }
-}
-
-/// The trace of a run in a file of its own, written as it comes.
-public final class TraceFile: RunEventSink {
-  public let output: ByteOutput
-
-  public init(_ output: ByteOutput) { self.output = output }
-
-  public func receive(_ event: RunEvent) {
-    switch event {
-    case .scriptBegan(let path): output.write("# \(path)\n")
-    case .trace(let event): output.write(event.text)
-    default: break
-    }
-  }
-}
-
-extension TraceEvent {
-  /// `12: IOAS_MAP size=40 ...`, a line.
-  fileprivate var text: String { "\(statement): \(line)\n" }
 }

@@ -56,6 +56,8 @@ import UAPI
     iommu io kind=vtd
     device add nic behind $io
     mem alloc 64K as ram
+    before = snapshot
+    after = snapshot
 
     """
 

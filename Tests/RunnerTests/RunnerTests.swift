@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import Bench
 import Testing
 
 @testable import Runner
@@ -49,10 +50,10 @@ struct RunnerTests {
       let script = [Self.pass, Self.fail, Self.invalid, Self.tests, "vm = ioas create\nshow $vm\n"][index % 5]
       try directory.write("\(index).iofd", script)
     }
-    let alone = run(directory) { $0.trace = true }.recorder.lines
+    let alone = run(directory) { $0.trace = .request }.recorder.lines
     for jobs in [2, 3, 8] {
       let together = run(directory) {
-        $0.trace = true
+        $0.trace = .request
         $0.jobs = jobs
       }
       #expect(together.recorder.lines == alone)

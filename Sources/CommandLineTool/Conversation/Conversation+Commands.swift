@@ -3,6 +3,7 @@ internal import Assistance
 internal import Interpreter
 internal import Language
 internal import Runner
+internal import Views
 
 // What the prompt's own commands do. `PromptCommand` says what they are called and what they take.
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import HardwareSpecs
 internal import Memory
+internal import Seams
 
 // The command buffer. AMD IOMMU Specification, publication 48882, section 2.4. Commands are taken from the
 // head until it meets the tail. Each is done when the next begins, so COMPLETION_WAIT has nothing to wait
@@ -70,6 +72,10 @@ extension AMDVi.Unit {
   }
 
   private mutating func execute(_ c: AMDVi.CommandWords, _ address: UInt64) -> Executed {
+    Tracer.tell(
+      MachineEvent(
+        .command, .text("AMD-Vi"), .hex(UInt64(c.opcode)),
+        .list([.hex(UInt64(c.w0)), .hex(UInt64(c.w1)), .hex(UInt64(c.w2)), .hex(UInt64(c.w3))])))
     switch c.opcode {
     case AMDViCommand.completionWait: return completionWait(c)
     case AMDViCommand.invalidateDeviceTableEntry:

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import HardwareSpecs
+internal import Seams
 
 // The command queue, section 4.1. Commands run when software moves the tail or clears an error, all of them in
 // order, until the queue is empty or an error stops it. A command that stops it stays at the head.
@@ -39,6 +41,9 @@ extension RISCVIOMMU {
   private func run(_ word0: UInt64, _ word1: UInt64) throws(Stop) {
     typealias Command = RISCV.Command
     let function = word0 >> Command.functionShift & Command.functionMask
+    Tracer.tell(
+      MachineEvent(
+        .command, .text("RISC-V"), .hex(word0 & Command.opcodeMask), .list([.hex(word0), .hex(word1)])))
     switch (word0 & Command.opcodeMask, function) {
     case (Command.iotinval, Command.vma), (Command.iotinval, Command.gvma):
       let selection = try selection(word0, word1)

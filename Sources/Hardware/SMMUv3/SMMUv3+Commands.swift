@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import HardwareSpecs
 internal import Memory
+internal import Seams
 
 // The command queue. IHI 0070, 3.5 and 4.
 //
@@ -40,6 +42,10 @@ extension SMMUv3 {
 
   /// Executes one command, of the SMMU's own queue or of a virtual one; returns its error.
   func execute(_ command: CommandWords) -> UInt32 {
+    Tracer.tell(
+      MachineEvent(
+        .command, .text("SMMUv3"), .hex(UInt64(command.opcode)),
+        .list([.hex(command.word0), .hex(command.word1)])))
     let error = legality(command)
     guard error == SMMU.CommandError.none else { return error }
     typealias C = SMMU.Command

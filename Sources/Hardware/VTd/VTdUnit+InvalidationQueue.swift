@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import HardwareSpecs
 internal import Memory
+internal import Seams
 
 // The invalidation queue: VT-d section 6.5.2. Descriptors are fetched in order until the head meets the tail or
 // an error stops the queue. A bad descriptor leaves the head where it is. A device that does not complete an
@@ -87,6 +89,9 @@ extension VTdUnit {
         let third = wide ? load(at &+ 16) : 0, let fourth = wide ? load(at &+ 24) : 0
       else { return stop(VTd.InvalidationQueueError.fetch, timeout?.sid) }
       if let error = descriptorError(first, second, third | fourth) { return stop(error, timeout?.sid) }
+      Tracer.tell(
+        MachineEvent(
+          .command, .text("VT-d"), .hex(first & 0xF | first >> 5 & 0x70), .list([.hex(first), .hex(second)])))
       // The head moves on before the descriptor tells anybody anything.
       registers.set64(VTd.Register.iqh, (head + width) % size)
       if let sid = run(first, second, aborted: timeout != nil), timeout == nil { timeout = (tail, sid) }

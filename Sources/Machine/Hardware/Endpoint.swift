@@ -74,6 +74,7 @@ public final class Endpoint: @unchecked Sendable {
   public func perform(_ request: DMARequest) -> DMAOutcome {
     let outcome = run(request, done: [])
     unit.settle()
+    Tracer.tell(Self.event(request, outcome, of: function))
     return outcome
   }
 
@@ -178,7 +179,14 @@ public final class Endpoint: @unchecked Sendable {
   }
 
   private func send(_ transaction: Transaction) -> TranslationAnswer {
-    unit.withHardware { $0.translate(transaction) }
+    unit.withHardware { hardware in
+      guard Tracer.tells(.hardware) else { return hardware.translate(transaction) }
+      // What it reads on the way is what a walk reads, unless a cache answers; so it is asked before.
+      let steps = hardware.walk(transaction).steps
+      let answer = hardware.translate(transaction)
+      tell(transaction, answer, steps)
+      return answer
+    }
   }
 
   private func remember(_ translation: Translation, _ key: CacheKey) {
@@ -263,6 +271,7 @@ public final class Endpoint: @unchecked Sendable {
       source: source, pasid: pasid, address: address & ~4095, read: read, write: write,
       execute: execute, privileged: privileged, last: last, group: group & 0x1FF)
     lock.withLock { requestsSent += 1 }
+    Tracer.tell(MachineEvent(.pageRequest, .text(function.address), .hex(address & ~4095), .flag(last)))
     unit.withHardware { $0.pageRequest(request) }
     unit.settle()
   }

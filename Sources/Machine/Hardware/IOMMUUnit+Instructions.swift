@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 internal import Hardware
 internal import HardwareSpecs
 public import IOMMU
+internal import Seams
 
 // What s390's driver has instead of registers. Other kinds have no functions that an instruction could find.
 
@@ -19,11 +21,14 @@ extension IOMMUUnit: PCIInstructions {
   }
 
   public func modifyFunctionControls(_ request: UInt64, _ block: [UInt8]) -> InstructionEnd {
-    Self.end(withFunctions { $0.modifyControls(request, ZPCIInformationBlock(bytes: block)) })
+    Tracer.tell(MachineEvent(.command, .text("MPCIFC"), .hex(request & 0xFF), .list([.hex(request)])))
+    return Self.end(withFunctions { $0.modifyControls(request, ZPCIInformationBlock(bytes: block)) })
   }
 
   public func refreshTranslations(_ function: UInt64, _ address: UInt64, _ length: UInt64) -> InstructionEnd {
-    Self.end(withFunctions { $0.refreshTranslations(function, address, length) })
+    Tracer.tell(
+      MachineEvent(.command, .text("RPCIT"), .none, .list([.hex(function), .hex(address), .hex(length)])))
+    return Self.end(withFunctions { $0.refreshTranslations(function, address, length) })
   }
 
   public func queryFunction(_ handle: UInt32) -> CLPFunction? {

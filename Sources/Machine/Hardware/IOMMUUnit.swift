@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Bench
 public import Hardware
 public import IOMMU
 internal import Seams
@@ -55,9 +56,11 @@ public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable 
   }
   public func read64(_ offset: UInt64) -> UInt64 { withHardware { $0.readRegister(offset, width: 8) } }
   public func write32(_ offset: UInt64, _ value: UInt32) {
+    Tracer.tell(MachineEvent(.registerWrite, .text(name), .hex(offset), .hex(UInt64(value))))
     withHardware { $0.writeRegister(offset, width: 4, UInt64(value)) }
   }
   public func write64(_ offset: UInt64, _ value: UInt64) {
+    Tracer.tell(MachineEvent(.registerWrite, .text(name), .hex(offset), .hex(value)))
     withHardware { $0.writeRegister(offset, width: 8, value) }
   }
 
@@ -100,6 +103,10 @@ public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable 
 
   public func invalidate(_ invalidation: DeviceTLBInvalidation) -> Bool {
     guard let endpoint = endpoint(invalidation.source) else { return false }
+    Tracer.tell(
+      MachineEvent(
+        .deviceInvalidate, .text(endpoint.function.address), .hex(invalidation.address),
+        invalidation.sizeLg2 < 64 ? .hex(1 << UInt64(invalidation.sizeLg2)) : .text("all")))
     return endpoint.forget(invalidation)
   }
 
@@ -122,7 +129,10 @@ public final class IOMMUUnit: RegisterPort, HardwareFabric, @unchecked Sendable 
         }
         return (interrupts, resumed)
       }
-      for signal in signals { software.handle(signal) }
+      for signal in signals {
+        Tracer.tell(MachineEvent(.interrupt, .text(name)))
+        software.handle(signal)
+      }
       for (tag, retry) in released {
         for endpoint in allEndpoints { endpoint.resume(tag: tag, retry: retry) }
       }

@@ -66,12 +66,13 @@ public enum FactText {
     }
   }
 
-  static func same(_ a: [Fact], _ b: [Fact]) -> Bool {
+  /// Whether two lists of facts say the same.
+  public static func same(_ a: [Fact], _ b: [Fact]) -> Bool {
     a.count == b.count && zip(a, b).allSatisfy { same($0, $1) }
   }
 
   /// Whether two facts say the same.
-  static func same(_ a: Fact, _ b: Fact) -> Bool {
+  public static func same(_ a: Fact, _ b: Fact) -> Bool {
     switch (a, b) {
     case (.number(let a), .number(let b)), (.hex(let a), .hex(let b)): a == b
     case (.text(let a), .text(let b)): a == b

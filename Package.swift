@@ -153,7 +153,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "AssistanceTests",
-      dependencies: ["Assistance", "Interpreter", "Machine", "Bench", "Language", "UAPI"],
+      dependencies: ["Assistance", "Interpreter", "Views", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Completion.text"], swiftSettings: strict),
     .testTarget(
       name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language", "Bench"],
@@ -168,7 +168,8 @@ let package = Package(
     .testTarget(
       name: "LanguageTests", dependencies: ["Language"], exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
-      name: "InterpreterTests", dependencies: ["Interpreter", "Machine", "Bench", "Language", "UAPI"],
+      name: "InterpreterTests",
+      dependencies: ["Interpreter", "Views", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Golden"], swiftSettings: strict),
     .testTarget(
       name: "ViewsTests", dependencies: ["Views", "Interpreter", "Machine", "Bench", "Language", "UAPI"],

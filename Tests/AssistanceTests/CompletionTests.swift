@@ -5,6 +5,7 @@ import Interpreter
 import Language
 import Testing
 import UAPI
+import Views
 
 @testable import Assistance
 

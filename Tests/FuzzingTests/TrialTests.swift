@@ -33,7 +33,8 @@ struct TrialTests {
     let bytes = try program(scene, ["dma-read", "dma-write", "IOAS_UNMAP"])
     let outcome = player.play(ReplayInput(label: "x", name: "", bytes: bytes))
     #expect(outcome.verdict == .passed, "\(outcome.message ?? "")")
-    let reached = outcome.answers.count { $0.hasSuffix("done 1") } == 2
+    // A write brings no bytes back.
+    let reached = [" done 1", " done 0"].allSatisfy { end in outcome.answers.contains { $0.hasSuffix(end) } }
     let isRefused = Self.refused.contains(scene.backend)
     #expect(reached != isRefused, "\(outcome.answers)")
   }

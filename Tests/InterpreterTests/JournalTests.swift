@@ -5,6 +5,7 @@ import Language
 import Machine
 import Testing
 import UAPI
+import Views
 
 @testable import Interpreter
 

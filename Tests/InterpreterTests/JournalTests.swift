@@ -317,7 +317,7 @@ import Views
   static let more = [
     "n = hwpt create dev=$dev parent=$hw data=selftest iotlb=1", "vd = vdevice create $v dev=$dev id=1",
     "e = veventq create $v", "c = 1", "i = 1", "ram = mem alloc 64K", "db = dmabuf create 4K",
-    "mem write $buf+8 \"hello\"",
+    "mem write $buf+8 \"hello\"", "before = snapshot", "after = snapshot",
   ]
 
   /// Every example of every verb's page is carried out, and something answers. What it says behind `->` is true of the

@@ -55,21 +55,13 @@ final class TrialProcess: Trial, @unchecked Sendable {
     worker.mark.clear()
     // A worker that is gone takes no request; what became of it is found out below.
     _ = send(request, to: worker)
-    let deadline = Watch.now() &+ UInt64(seconds * 1e9)
-    var head: [UInt8] = []
-    switch receive(4, from: worker, until: deadline, into: &head) {
-    case .done: break
+    var body: [UInt8] = []
+    switch receive(UInt64(seconds * 1e9), from: worker, into: &body) {
+    case .done: return TrialMessage.outcome(body) ?? dead(worker)
     case .gone: return dead(worker)
     case .late: return ended(worker, "timeout", "it is not over after \(limits.seconds) seconds")
     case .large: return ended(worker, "out-of-memory", "it takes more than \(limits.memory >> 20) MiB")
     }
-    var rest = head[...]
-    var body: [UInt8] = []
-    let count = Int(TrialMessage.number(&rest) ?? 0)
-    guard count <= TrialMessage.longest, receive(count, from: worker, until: deadline, into: &body) == .done,
-      let outcome = TrialMessage.outcome(body)
-    else { return dead(worker) }
-    return outcome
   }
 
   var processorSeconds: Double {
@@ -164,15 +156,28 @@ final class TrialProcess: Trial, @unchecked Sendable {
 
   private enum Receipt { case done, gone, late, large }
 
+  /// A whole answer: its length, and what is that long.
+  private func receive(_ limit: UInt64, from worker: WorkerProcess, into body: inout [UInt8]) -> Receipt {
+    var deadline = Watch.now() &+ limit
+    var head: [UInt8] = []
+    let receipt = receive(4, from: worker, limit, until: &deadline, into: &head)
+    guard receipt == .done else { return receipt }
+    var rest = head[...]
+    let count = Int(TrialMessage.number(&rest) ?? 0)
+    guard count <= TrialMessage.longest else { return .gone }
+    return receive(count, from: worker, limit, until: &deadline, into: &body)
+  }
+
   private func receive(
-    _ count: Int, from worker: WorkerProcess, until deadline: UInt64, into bytes: inout [UInt8]
+    _ count: Int, from worker: WorkerProcess, _ limit: UInt64, until deadline: inout UInt64,
+    into bytes: inout [UInt8]
   ) -> Receipt {
     var done = 0
     var receipt = Receipt.done
     bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       buffer.initialize(repeating: 0)
       while done < count {
-        receipt = wait(for: worker, until: deadline)
+        receipt = wait(for: worker, limit, until: &deadline)
         guard receipt == .done else { break }
         let now = read(worker.output, buffer.baseAddress! + done, count - done)
         if now < 0, errno == EINTR { continue }
@@ -189,15 +194,16 @@ final class TrialProcess: Trial, @unchecked Sendable {
 
   private static let tick: UInt64 = 200_000_000
 
-  /// Waits for something to read, and looks now and then at what the worker takes.
-  private func wait(for worker: WorkerProcess, until deadline: UInt64) -> Receipt {
+  /// Waits for something to read, and looks now and then at what the worker takes. Who was stopped meanwhile waits anew.
+  private func wait(for worker: WorkerProcess, _ limit: UInt64, until deadline: inout UInt64) -> Receipt {
+    var stops = StopWatch()
     while true {
-      let now = Watch.now()
-      guard now < deadline else { return .late }
       var descriptor = pollfd(fd: worker.output, events: Int16(POLLIN), revents: 0)
-      let milliseconds = min(deadline - now, Self.tick) / 1_000_000
-      let ready = poll(&descriptor, 1, Int32(milliseconds) + 1)
+      let ready = poll(&descriptor, 1, Int32(Self.tick / 1_000_000))
       if ready > 0 { return .done }
+      let now = Watch.now()
+      if stops.woke(now, after: Self.tick) { deadline = now &+ limit }
+      guard now < deadline else { return .late }
       if ready == 0, worker.residentBytes > limits.memory { return .large }
     }
   }

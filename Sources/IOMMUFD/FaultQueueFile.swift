@@ -18,6 +18,7 @@ final class FaultQueueFile: OpenFile, @unchecked Sendable {
 
   override var name: String { "anon_inode:[iommufd-pgfault]" }
   override var movesBytes: Bool { true }
+  override var keptFile: OpenFile? { contextFile }
 
   override func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
     try queue.read(address, count, by: task)

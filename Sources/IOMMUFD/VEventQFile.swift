@@ -18,6 +18,7 @@ final class VEventQFile: OpenFile, @unchecked Sendable {
 
   override var name: String { "anon_inode:[iommufd-viommu-event]" }
   override var movesBytes: Bool { true }
+  override var keptFile: OpenFile? { contextFile }
 
   override func read(_ address: UInt64, _ count: Int, by task: any CallingTask) throws(Errno) -> Int {
     try queue.read(address, count, by: task)

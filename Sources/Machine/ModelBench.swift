@@ -34,6 +34,7 @@ public final class ModelBench: Bench {
       ("frames", .number(UInt64(machine.memory.allocatedFrames))),
       ("pinned_frames", .number(UInt64(pins.frames))),
       ("pins", .number(UInt64(pins.pins))),
+      ("rings", .number(UInt64(machine.kernel.openContexts.count { $0.keepsItselfOpen }))),
       ("processes", .list(machine.allProcesses.map(facts))),
       (
         "iommus",

@@ -26,6 +26,8 @@ open class OpenFile: @unchecked Sendable {
     throw .EINVAL("this file cannot be written")
   }
   open func poll() -> PollEvents { .always }
+  /// The file that this one keeps open until it is released itself.
+  open var keptFile: OpenFile? { nil }
   /// Whether programs read and write the file, as they do fault and event queues.
   open var movesBytes: Bool { false }
 

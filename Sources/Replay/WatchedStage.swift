@@ -42,4 +42,7 @@ final class WatchedStage {
 
   /// Frames of physical memory in use.
   var frames: UInt64 { stage.frames }
+
+  /// Files that no closing closes, as in the kernel.
+  var rings: UInt64 { stage.rings }
 }

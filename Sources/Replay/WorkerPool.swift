@@ -31,6 +31,7 @@ final class WorkerPool {
   private let log: Int32?
   private let count: Int
   private var workers: [Worker] = []
+  private var stops = StopWatch()
   /// What dead workers had been given and did not play.
   private var again: [(number: UInt64, input: ReplayInput)] = []
   /// Inputs that were given and not played to their end, when a run was ended early.
@@ -67,12 +68,14 @@ final class WorkerPool {
   ) throws(FileFailure) {
     defer { endAll() }
     var lastLook = Watch.now()
+    stops = StopWatch()
     while mayGoOn() {
       try feed(supply)
       // What could be given was: where nobody has anything, there is nothing more.
       guard workers.contains(where: { !$0.given.isEmpty }) else { return }
       try wait(deliver)
       let now = Watch.now()
+      stops.woke(now, after: UInt64(Self.tick) * 1_000_000)
       if now &- lastLook >= UInt64(Self.tick) * 1_000_000 {
         lastLook = now
         look(now)
@@ -137,7 +140,7 @@ final class WorkerPool {
   /// Ends workers whose input takes too much.
   private func look(_ now: UInt64) {
     for worker in workers where worker.mark.input != 0 {
-      let age = now &- worker.mark.began
+      let age = now &- max(worker.mark.began, stops.resumed)
       // A mark may be read in the middle of being written.
       guard age < UInt64(Int64.max) else { continue }
       if let seconds = limits.seconds, Double(age) / 1e9 > seconds {

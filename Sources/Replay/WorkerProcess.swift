@@ -61,9 +61,10 @@ public final class WorkerProcess: @unchecked Sendable {
       posix_spawn_file_actions_addclose(&actions, 100 + Int32(index))
     }
     var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-    defer { for word in words { free(word) } }
+    var environment: [UnsafeMutablePointer<CChar>?] = WorkerEnvironment.words().map { strdup($0) } + [nil]
+    defer { for word in words + environment { free(word) } }
     var process: pid_t = 0
-    let code = posix_spawn(&process, command[0], &actions, nil, &words, environ)
+    let code = posix_spawn(&process, command[0], &actions, nil, &words, &environment)
     self.process = process
     if !blocks { for end in [input, output] { _ = fcntl(end, F_SETFL, O_NONBLOCK) } }
     if code != 0 {

@@ -28,6 +28,7 @@ final class AccessFile: OpenFile, @unchecked Sendable {
   }
 
   override var name: String { "anon_inode:[iommufd_test_staccess]" }
+  override var keptFile: OpenFile? { contextFile }
 
   /// nil until the request that makes it has succeeded.
   var access: Access? {

@@ -22,6 +22,7 @@ public final class VFIODeviceFile: OpenFile, @unchecked Sendable {
   }
 
   public override var name: String { vfio.path }
+  public override var keptFile: OpenFile? { vfio.lock.withLock { iommufd } }
 
   private var version: KernelVersion { vfio.kernel.version }
 

@@ -189,4 +189,7 @@ public final class BenchStage {
 
   /// Frames of physical memory in use.
   public var frames: UInt64 { bench?.machineState()["frames"]?.number ?? 0 }
+
+  /// Open files that stay open for ever, since they keep themselves open.
+  public var rings: UInt64 { bench?.machineState()["rings"]?.number ?? 0 }
 }

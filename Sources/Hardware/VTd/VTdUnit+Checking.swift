@@ -102,6 +102,9 @@ extension VTdUnit {
         let fresh = try scratch.readPASIDEntry(context, pasid, &report)
         words = [fresh.first, fresh.second, fresh.third]
       } catch { missing = error.code }
+      // With CM=1 absence is cached too, under domain 0, and a driver that takes the table away leaves it: a device
+      // finds nothing either way. It is stale once there is something to find.
+      if cached.missing != 0, missing != 0 { return nil }
       guard words != [cached.first, cached.second, cached.third] || missing != cached.missing else {
         return nil
       }

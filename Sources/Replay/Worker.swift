@@ -10,6 +10,7 @@ final class Worker {
   }
 
   private let process: WorkerProcess
+  private let reader: PipeReader
 
   /// Bytes that are on their way to it.
   private(set) var outgoing: [UInt8] = []
@@ -27,6 +28,7 @@ final class Worker {
   /// - Throws: when the host has no more processes, descriptors or memory.
   init(_ command: [String], log: Int32?) throws(FileFailure) {
     process = try WorkerProcess(command, log: log, blocks: false)
+    reader = PipeReader(process.output)
   }
 
   var input: Int32 { process.input }
@@ -63,18 +65,11 @@ final class Worker {
   /// Reads the results that are there; false when it is gone.
   func receive(_ deliver: (ReplayResult) -> Void) -> Bool {
     while true {
-      var count = 0
-      let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, initialized in
-        count = read(output, buffer.baseAddress, buffer.count)
-        initialized = max(0, count)
+      switch reader.read(into: &incoming) {
+      case .some: takeLines(deliver)
+      case .end: return false
+      case .failure(let code): return code == EAGAIN
       }
-      if count < 0 {
-        if errno == EINTR { continue }
-        return errno == EAGAIN
-      }
-      if count == 0 { return false }
-      incoming += chunk
-      takeLines(deliver)
     }
   }
 

@@ -28,6 +28,7 @@ public enum WorkerService {
     guard let mark = WorkerMark.ofThisProcess() else { return .usage }
     prepare(leavesWithParent: configuration.rigs.canRunSideBySide)
     let player = InputPlayer(configuration, mark: mark.call)
+    let reader = PipeReader(0)
     var incoming: [UInt8] = []
     var position = 0
     var outgoing: [UInt8] = []
@@ -60,7 +61,7 @@ public enum WorkerService {
       guard flush(&outgoing) else { return .interrupted }
       incoming.removeFirst(position)
       position = 0
-      guard receive(into: &incoming) else { return .passed }
+      guard case .some = reader.read(into: &incoming) else { return .passed }
     }
   }
 
@@ -74,21 +75,6 @@ public enum WorkerService {
       return false
     }
     return true
-  }
-
-  /// Waits for more; false at the end.
-  private static func receive(into bytes: inout [UInt8]) -> Bool {
-    while true {
-      var count = 0
-      let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, initialized in
-        count = read(0, buffer.baseAddress, buffer.count)
-        initialized = max(0, count)
-      }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return false }
-      bytes += chunk
-      return true
-    }
   }
 
   /// The parent, to notice that it is gone.

@@ -41,6 +41,30 @@ struct ResultTests {
     #expect(ReplayResult(line: reply.dropLast()) == nil)
   }
 
+  /// What nearly every reply is has a reader of its own, which knows it and nothing else.
+  @Test(arguments: [true, false])
+  func aPlainReplyIsReadBack(hasAnswers: Bool) throws {
+    let input = ReplayInput(label: "c/a", name: "a", bytes: Array("prog x\nopen 0\n".utf8))
+    var outcome = ReplayOutcome(.passed)
+    outcome.calls = 3
+    if hasAnswers { outcome.answers = ["0 open ok"] }
+    let result = ReplayResult(7, input, outcome)
+    let reply = result.line(answers: false, times: false, isReply: true).dropLast()
+    let plain = try #require(PlainReply(reply))
+    #expect(plain.index == 7 && plain.calls == 3 && plain.digest == result.digest)
+    let again = try #require(ReplayResult(reply: reply) { $0 == 7 ? input : nil })
+    #expect(again.line(answers: false, times: false) == result.line(answers: false, times: false))
+    for length in 0..<reply.count { #expect(PlainReply(reply.prefix(length)) == nil) }
+    #expect(PlainReply(reply + [0x20]) == nil)
+    // What a passed input has to say besides, and every other verdict, is no plain reply.
+    outcome.note = "why"
+    #expect(
+      PlainReply(ReplayResult(7, input, outcome).line(answers: false, times: false, isReply: true).dropLast())
+        == nil)
+    let other = Self.result().line(answers: false, times: false, isReply: true)
+    #expect(PlainReply(other.dropLast()) == nil)
+  }
+
   @Test(arguments: [
     RunVerdict.passed, .failed, .violated, .trapped, .skipped("why"), .unsupported("why"),
     .expectedFailure("why"),

@@ -290,7 +290,7 @@ if isForLibFuzzer {
   package.products.append(.executable(name: "iofd-fuzz", targets: ["iofd-fuzz"]))
   package.targets.append(
     .executableTarget(
-      name: "iofd-fuzz", dependencies: ["Fuzzing"],
+      name: "iofd-fuzz", dependencies: ["CLinux", "Fuzzing"],
       swiftSettings: strict + instrumented + [.unsafeFlags(["-parse-as-library"])],
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
 }

@@ -12,10 +12,11 @@ public enum TrialWorker {
     WorkerService.prepare(leavesWithParent: rigs.canRunSideBySide)
     CrashReport.leaveNote(in: mark.trap)
     let trial = LocalTrial(rigs, mark: mark.call)
-    while let head = read(4) {
+    let input = WorkerService.takeInput()
+    while let head = read(4, from: input) {
       var rest = head[...]
       let count = Int(TrialMessage.number(&rest) ?? 0)
-      guard count >= 1, count <= TrialMessage.longest, let body = read(count),
+      guard count >= 1, count <= TrialMessage.longest, let body = read(count, from: input),
         let outcome = TrialMessage.answer(body, by: trial)
       else { return .usage }
       guard write(TrialMessage.reply(outcome)) else { return .passed }
@@ -23,11 +24,11 @@ public enum TrialWorker {
     return .passed
   }
 
-  private static func read(_ count: Int) -> [UInt8]? {
+  private static func read(_ count: Int, from input: Int32) -> [UInt8]? {
     var done = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       while done < count {
-        let now = Glibc.read(0, buffer.baseAddress! + done, count - done)
+        let now = Glibc.read(input, buffer.baseAddress! + done, count - done)
         if now < 0, errno == EINTR { continue }
         guard now > 0 else { break }
         done += now

@@ -22,6 +22,8 @@ public final class KernelTarget: IoctlTarget {
   /// - Throws: EMFILE, and what opening `/dev/iommu` throws: ENOENT where there is none, EACCES, ENODEV.
   public init(kernel: KernelVersion? = nil) throws(Errno) {
     self.kernel = kernel ?? Self.running ?? Personality.standard.version
+    // A process has a standard input, which an earlier one may have closed here.
+    if fcntl(0, F_GETFD) < 0 { _ = Glibc.open("/dev/null", O_RDONLY) }
     own = try OwnMemory()
     own.made = { [unowned self] in descriptors.insert($0) }
     // A target that cannot be opened is no target; better to be told before the first statement.

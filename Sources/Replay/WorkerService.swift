@@ -28,7 +28,7 @@ public enum WorkerService {
     guard let mark = WorkerMark.ofThisProcess() else { return .usage }
     prepare(leavesWithParent: configuration.rigs.canRunSideBySide)
     let player = InputPlayer(configuration, mark: mark.call)
-    let reader = PipeReader(0)
+    let reader = PipeReader(takeInput())
     var incoming: [UInt8] = []
     var position = 0
     var outgoing: [UInt8] = []
@@ -75,6 +75,17 @@ public enum WorkerService {
       return false
     }
     return true
+  }
+
+  /// A program on a real kernel may close descriptor 0, as on any other: what inputs come through is moved out of its way.
+  ///
+  /// - Returns: where they come now; 0 still when the host has no more descriptors.
+  public static func takeInput() -> Int32 {
+    let own = fcntl(0, F_DUPFD_CLOEXEC, 100)
+    let nothing = open("/dev/null", O_RDONLY)
+    defer { if nothing > 0 { close(nothing) } }
+    guard own > 0, nothing > 0, dup2(nothing, 0) == 0 else { return 0 }
+    return own
   }
 
   /// The parent, to notice that it is gone.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import CLinux
 internal import Fuzzing
 internal import Glibc
 
-// What libFuzzer calls. It brings its own `main`, corpus and options; coverage is the compiler's, of every module, since
+// What libFuzzer calls. It brings its own main loop, corpus and options; coverage is the compiler's, of every module, since
 // the build is one with `-sanitize=fuzzer`:
 //
 //     IOFD_LIBFUZZER=1 swift build -c release --scratch-path .build-libfuzzer --product iofd-fuzz
@@ -13,10 +14,18 @@ internal import Glibc
 
 private let target = FuzzTarget(backend: getenv("IOFD_BACKEND").map { String(cString: $0) } ?? "mock")
 
+/// The package manager starts an executable at this name, and so keeps libFuzzer's `main` out.
+@_cdecl("iofd_fuzz_main")
+public func main(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
+  var (count, words) = (count, words)
+  return LLVMFuzzerRunDriver(&count, &words) { testOneInput($0, $1) }
+}
+
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard let finding = target.run(Array(UnsafeBufferPointer(start: data, count: count))) else { return 0 }
-  fputs("iofd: \(finding)\n", stderr)
+  let line = "iofd: \(finding)\n"
+  _ = write(2, line, line.utf8.count)
   abort()
 }
 

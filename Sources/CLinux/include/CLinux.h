@@ -113,4 +113,7 @@ void iofd_registers_set_result(struct iofd_registers *registers, int64_t result)
 int iofd_remote_call(
     int thread, uint64_t instruction, const struct iofd_registers *registers, const uint64_t call[7], int64_t *result,
     int *signal, int *end);
+// libFuzzer's own main loop, of clang's runtime: there in a build with -sanitize=fuzzer alone.
+int LLVMFuzzerRunDriver(int *count, char ***words, int (*test_one_input)(const uint8_t *data, size_t size));
+
 #endif

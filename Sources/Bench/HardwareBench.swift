@@ -136,7 +136,8 @@ public protocol HardwareBench: AnyObject {
   func cut(_ fd: Int32, hwpt: UInt32, iova: UInt64) throws(Errno)
   /// Merges leaves into larger ones; returns how many were made.
   ///
-  /// - Throws: as `cut`.
+  /// - Throws: ENOENT for no paging HWPT; EOPNOTSUPP on the mock; EINVAL for an empty range, and where the IOAS is to
+  ///   have no large pages.
   func grow(_ fd: Int32, hwpt: UInt32, iova: UInt64, length: UInt64) throws(Errno) -> Int
   /// The page table of a paging HWPT: `format`, `root`, `frames`, and every entry; nil for any other HWPT.
   func table(_ fd: Int32, hwpt: UInt32) -> Fact?

@@ -105,6 +105,9 @@ extension IOPageTable {
     }
   }
 
+  /// Whether translations may be larger than a page. IOMMU_OPTION_HUGE_PAGES.
+  public var hasLargePages: Bool { areasLock.withShared { !largePagesDisabled } }
+
   /// `iopt_enable_large_pages`. Always possible.
   func enableLargePages() {
     domainsLock.lockExclusive()

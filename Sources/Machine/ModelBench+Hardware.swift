@@ -270,6 +270,9 @@ extension ModelBench {
   public func grow(_ fd: Int32, hwpt: UInt32, iova: UInt64, length: UInt64) throws(Errno) -> Int {
     guard Span64(first: iova, length: length) != nil else { throw .EINVAL("the range is empty or wraps") }
     let domain = try domain(fd, hwpt)
+    if pagingHWPT(fd, hwpt)?.ioas.pagetable.hasLargePages == false {
+      throw .EINVAL("the IOAS of the page table is to have no large pages", UInt64(hwpt))
+    }
     return machine.tracer.around { domain.grow(IOVA(iova), length: length) }
   }
 

@@ -81,7 +81,11 @@ public final class ModelBench: Bench {
 
   /// Not by a lookup, which would be a failure point.
   func pagingDomain(_ fd: Int32, _ hwpt: UInt32) -> (any PagingDomain)? {
-    (context(fd)?.objects.all.first { $0.id == hwpt } as? PagingHWPT)?.pagingDomain
+    pagingHWPT(fd, hwpt)?.pagingDomain
+  }
+
+  func pagingHWPT(_ fd: Int32, _ id: UInt32) -> PagingHWPT? {
+    context(fd)?.objects.all.first { $0.id == id } as? PagingHWPT
   }
 
   // MARK: Processes

@@ -43,6 +43,7 @@ public final class ModelTarget: IoctlTarget {
 
   deinit {
     if case .thread = role { return }
+    if case .owner = role { machine.memory.end() }
     // What is open would otherwise outlive the machine's last user.
     for process in machine.allProcesses { process.exit() }
     if case .owner = role { machine.dismantle() }

@@ -120,6 +120,7 @@ struct PageTree: ~Copyable {
   }
 
   /// Visits every page that has an entry, ascending.
+  @inline(__always)
   func forEachEntry(_ body: (_ page: UInt64, PageEntry) -> Void) {
     forEachLeaf(0, .max) { start, leaf, indexes in
       Self.forEachPresent(leaf, indexes) { body(start + UInt64($0), leaf[$0]) }

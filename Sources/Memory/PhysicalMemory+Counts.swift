@@ -17,10 +17,14 @@ extension PhysicalMemory {
     precondition(before != 0, "retaining a free frame")
   }
 
+  /// The machine goes, and its memory with it: from now on nobody's references have to be counted back one by one.
+  public func end() { isEnding.store(true, ordering: .relaxed) }
+
   /// Gives up a reference; the last one, if nothing is pinned, frees the frame.
   ///
   /// Processes, files and page tables know by themselves which references are theirs; none is ever read from memory.
   public func release(_ frame: FrameNumber) {
+    guard !isEnding.load(ordering: .relaxed) else { return }
     let index = index(frame)
     let (before, after) = words[index].subtract(1, ordering: .acquiringAndReleasing)
     precondition(UInt32(truncatingIfNeeded: before) > 0, "a reference was given back more often than taken")

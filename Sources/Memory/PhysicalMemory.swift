@@ -51,6 +51,7 @@ public final class PhysicalMemory: @unchecked Sendable {
   let highestStray = Atomic<Int>(0)
   /// Frames may have been written while they were free, without a flag that says so; see `noteWrite`.
   let distrustsFreeFrames = Atomic<Bool>(false)
+  let isEnding = Atomic<Bool>(false)
   /// Pins that were to be given back and were not there, and the first few frames of them.
   private var excess: (count: Int, first: [FrameNumber]) = (0, [])
 

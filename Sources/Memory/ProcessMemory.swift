@@ -54,7 +54,8 @@ public final class ProcessMemory: AddressSpace, @unchecked Sendable {
   public func exit() {
     let gone = lock.withExclusive { () -> [VirtualArea] in
       alive.store(false, ordering: .releasing)
-      removeEntries(0, PageTree.pageLimit - 1)
+      // When the machine goes, so does the table, with what is in it.
+      if !physical.isEnding.load(ordering: .relaxed) { removeEntries(0, PageTree.pageLimit - 1) }
       defer {
         areas = []
         solidFrom = Self.addressLimit

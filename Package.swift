@@ -77,6 +77,7 @@ let package = Package(
 
     // Above the waist: front ends.
     .target(name: "Language", swiftSettings: hot),
+    .target(name: "JSON", swiftSettings: hot),
     .target(name: "Views", dependencies: ["Bench"], swiftSettings: hot),
     .target(name: "Interpreter", dependencies: ["Language", "UAPI", "Bench", "Views"], swiftSettings: hot),
     // What may be typed next, hints, and the pages of the help: for the prompt and for editors.
@@ -115,7 +116,9 @@ let package = Package(
     // Corpora: an input to a verdict, in processes that may die.
     .target(
       name: "Replay",
-      dependencies: ["Runner", "Corpora", "DriverReplay", "Interpreter", "Language", "UAPI", "Bench"],
+      dependencies: [
+        "Runner", "Corpora", "DriverReplay", "Interpreter", "Language", "JSON", "UAPI", "Bench",
+      ],
       swiftSettings: hot),
     // Programs of one kind as programs of another.
     .target(
@@ -128,7 +131,8 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LineEditing", "Interpose", "DriverReplay",
+        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LineEditing",
+        "Interpose", "DriverReplay",
         "Machine", "Drivers", "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Views", "Corpora", "UAPI",
         "Bench", "CWalk",
@@ -252,7 +256,7 @@ let package = Package(
       name: "CorpusTests", dependencies: ["Corpora", "Machine", "UAPI"], swiftSettings: strict),
     .testTarget(
       name: "ReplayTests",
-      dependencies: ["Replay", "Runner", "Corpora", "Machine", "Memory", "Bench", "UAPI"],
+      dependencies: ["Replay", "Runner", "Corpora", "Machine", "Memory", "Bench", "JSON", "UAPI"],
       swiftSettings: strict),
     .testTarget(
       name: "FuzzingTests",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import JSON
 public import Runner
 
 /// A report for machines: `--report tap|junit|ndjson=FILE`. It is written while the run goes on, so a corpus of any size has one.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Corpora
+internal import JSON
 internal import Runner
 
 /// An input and what became of it, as one line of NDJSON.

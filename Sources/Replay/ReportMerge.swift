@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Glibc
+internal import JSON
 public import Runner
 
 /// The reports of the parts of a corpus, made into that of the whole.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Corpora
 internal import Glibc
+internal import JSON
 internal import Runner
 
 /// What a run has done, written down while it goes on, so that another one can go on from there.

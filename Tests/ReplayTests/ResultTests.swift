@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Corpora
+import JSON
 import Runner
 import Testing
 
@@ -107,6 +108,7 @@ struct ResultTests {
 
   @Test(arguments: [
     "", "{", "[1,]", "{\"a\"}", "\"", "\"\\u12\"", "\"\\x\"", "1 2", "{\"a\":1,}", "\"\\ud83d\\u\"", "\\",
+    "01", "+1", "1.", "1e", ".5", "nul", "True", "[1] 2", "\"\t\"", "\"\u{1}\"",
     String(repeating: "[", count: 100_000),
   ])
   func noValues(_ text: String) { #expect(JSONValue(Array(text.utf8)[...]) == nil) }

@@ -104,21 +104,8 @@ public enum Abbreviation {
 
   /// Every command of the statements and of the blocks inside them.
   private static func visit(_ statements: [Statement], _ body: (Command) -> Void) {
-    for statement in statements {
-      switch statement.kind {
-      case .command(let command): body(command.command)
-      case .test(let test): visit(test.body.statements, body)
-      case .loop(let loop): visit(loop.body.statements, body)
-      case .definition(let definition): visit(definition.body.statements, body)
-      case .conditional(let conditional):
-        for arm in conditional.arms { visit(arm.body.statements, body) }
-        visit(conditional.otherwise?.statements ?? [], body)
-      case .deferred(let block), .parallel(let block): visit(block.statements, body)
-      case .injection(let injection): visit(injection.body.statements, body)
-      case .thread(let thread): visit(thread.body.statements, body)
-      case .explore(let explore): visit(explore.body.statements, body)
-      default: break
-      }
+    statements.forEachNested { statement in
+      if case .command(let command) = statement.kind { body(command.command) }
     }
   }
 }

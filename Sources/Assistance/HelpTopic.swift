@@ -132,7 +132,7 @@ struct HelpTopic: Sendable {
       text: paragraph(
         "A script is what is typed here, in a file: one statement a line, '#' begins a comment, the first line is "
           + "'iofd 1'. 'save FILE' writes the session down, 'iofd run FILE' runs it, 'iofd fmt' lays it out, 'iofd check' "
-          + "finds mistakes without running."),
+          + "finds mistakes without running, 'iofd lint' likely ones, too."),
       example:
         "iofd 1\n# A space, and an object that is not there.\nvm = ioas create\ndestroy id:99 -> ENOENT"),
     HelpTopic(

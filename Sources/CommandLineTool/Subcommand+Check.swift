@@ -13,35 +13,38 @@ extension Subcommand {
     options: [
       SharedOptions.kernel, SharedOptions.backend, SharedOptions.define, SharedOptions.diagnostics,
     ],
-    run: { arguments throws(UsageError) in
-      guard !arguments.operands.isEmpty else {
-        throw UsageError(message: "check what?", help: "iofd check PATH...")
+    run: { arguments throws(UsageError) in try checkScripts(arguments, withLint: false) })
+
+  /// Reads every script of a command line and prints what there is to say; what the lint finds counts as a failure.
+  static func checkScripts(_ arguments: Arguments, withLint: Bool) throws(UsageError) -> ExitStatus {
+    guard !arguments.operands.isEmpty else {
+      throw UsageError(
+        message: withLint ? "lint what?" : "check what?", help: "iofd \(withLint ? "lint" : "check") PATH...")
+    }
+    let output = ByteOutput.standardOutput()
+    let renderer = try SharedOptions.renderer(arguments, for: output)
+    let environment = try SharedOptions.environment(arguments)
+    let defines = try SharedOptions.defines(arguments)
+    let entries = ScriptTree(arguments.operands).entries
+    var status = ExitStatus.passed
+    for entry in entries where output.failure == nil && !Interrupts.isRaised {
+      guard let source = ScriptFiles.load(entry) else {
+        status = max(status, .invalid)
+        continue
       }
-      let output = ByteOutput.standardOutput()
-      let renderer = try SharedOptions.renderer(arguments, for: output)
-      let rigs = try SharedOptions.rigs(arguments)
-      let environment = Environment(
-        kernel: rigs.kernel.version, backend: rigs.backend.name, hasBench: true)
-      let defines = try SharedOptions.defines(arguments)
-      let entries = ScriptTree(arguments.operands).entries
-      var status = ExitStatus.passed
-      for entry in entries where output.failure == nil && !Interrupts.isRaised {
-        guard let source = ScriptFiles.load(entry) else {
-          status = max(status, .invalid)
-          continue
-        }
-        let diagnostics = Interpreter.check(
-          source, loader: DiskLoader(), environment: environment, defines: defines)
-        output.write(renderer.render(diagnostics))
-        if diagnostics.contains(where: { $0.severity == .error }) { status = max(status, .invalid) }
-      }
-      if entries.isEmpty {
-        Terminal.complain("there is no script")
-        status = .nothingRan
-      }
-      if Interrupts.isRaised { status = .interrupted }
-      return Terminal.finish(output, status)
-    })
+      let index = ScriptIndex(source, loader: DiskLoader(), environment: environment, defines: defines)
+      let diagnostics = withLint ? Lint.report(index) : index.diagnostics
+      output.write(renderer.render(diagnostics))
+      if withLint, !diagnostics.isEmpty { status = max(status, .failed) }
+      if index.hasErrors { status = max(status, .invalid) }
+    }
+    if entries.isEmpty {
+      Terminal.complain("there is no script")
+      status = .nothingRan
+    }
+    if Interrupts.isRaised { status = .interrupted }
+    return Terminal.finish(output, status)
+  }
 }
 
 /// Scripts for the commands that only read them.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Interpreter
 internal import Language
 internal import Runner
 internal import UAPI
@@ -42,7 +43,8 @@ struct Subcommand: Sendable {
 
   /// In the order of the help.
   static let all: [Subcommand] = [
-    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .format, .explain, .graph, .bench,
+    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .lint, .format,
+    .explain, .graph, .bench,
   ]
 
   /// Those that only the tool itself starts; not in the help.
@@ -96,6 +98,12 @@ enum SharedOptions {
       }
     }
     return rigs
+  }
+
+  /// What conditions of a script that is only read see.
+  static func environment(_ arguments: Arguments) throws(UsageError) -> Environment {
+    let rigs = try rigs(arguments)
+    return Environment(kernel: rigs.kernel.version, backend: rigs.backend.name, hasBench: true)
   }
 
   private static func backend(_ arguments: Arguments) throws(UsageError) -> Backend {

@@ -47,7 +47,7 @@ public struct Environment: Sendable {
     }
   }
 
-  private static func version(_ parts: [UInt32]) -> KernelVersion {
+  static func version(_ parts: [UInt32]) -> KernelVersion {
     KernelVersion(UInt16(clamping: parts[0]), UInt16(clamping: parts.count > 1 ? parts[1] : 0))
   }
 

@@ -6,7 +6,8 @@ internal import UAPI
 public enum Explain {
   /// All codes this module and the language know.
   public static let codes = DiagnosticRegistry(
-    DiagnosticCode.language, DiagnosticCode.resolver, DiagnosticCode.execution, DiagnosticCode.schedules)
+    DiagnosticCode.language, DiagnosticCode.resolver, DiagnosticCode.execution, DiagnosticCode.schedules,
+    DiagnosticCode.lint)
 
   static let errnoNames: [String] = (1...133).map { Errno(code: $0).name }.filter { $0.hasPrefix("E") }
 

@@ -13,9 +13,7 @@ public enum Interpreter {
   public static func check(
     _ source: SourceFile, loader: any ScriptLoader, environment: Environment, defines: [String: String] = [:]
   ) -> [Diagnostic] {
-    let (file, problems) = Parser.parse(source)
-    let (_, resolver) = resolve(file, loader, environment, defines)
-    return problems + resolver.diagnostics + (problems.isEmpty ? resolver.unusedWarnings() : [])
+    ScriptIndex(source, loader: loader, environment: environment, defines: defines).diagnostics
   }
 
   /// Runs a script.

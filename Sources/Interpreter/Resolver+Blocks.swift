@@ -56,7 +56,10 @@ extension Resolver {
     case .export(let names):
       exports += names
       for name in names {
-        if case .found(let binding) = lookUp(name.text) { use(binding.slot) }
+        if case .found(let binding) = lookUp(name.text) {
+          use(binding.slot)
+          notes?.note(.variable(binding.slot), name.text, place(name.span), .use, kind: binding.kind)
+        }
       }
       return nil
     case .parameter(let parameter): return resolve(parameter).map { node($0) }
@@ -163,6 +166,7 @@ extension Resolver {
         notes: [Diagnostic.Note("the first one is here", in: other.place.source, at: other.place.span)])
     }
     let procedure = Procedure(name: name, place: here)
+    notes?.note(procedure, here, .binding)
     // Defaults see what surrounds the definition; they must not depend on the run either.
     let defaults = definition.parameters.map { parameter -> Code? in
       dependsOnRun = false
@@ -202,7 +206,12 @@ extension Resolver {
     for operand in command.operands(after: 1) {
       let position: Int?
       switch operand.kind {
-      case .named(let key, _): position = names.firstIndex(of: key.text)
+      case .named(let key, _):
+        position = names.firstIndex(of: key.text)
+        if let position {
+          let slot = procedure.parameters[position].slot
+          notes?.note(.variable(slot), key.text, place(key.span), .use)
+        }
       default:
         position = next < names.count ? next : nil
         next += 1
@@ -239,9 +248,11 @@ extension Resolver {
     let path = include.path.text
     let at = place(include.path.span)
     let file: SourceFile
+    var archived: Span?
     if let member = archive.first(where: { $0.name.text == path }) {
       let bytes = Array(source.bytes[Int(member.content.start)..<Int(member.content.end)])
       file = SourceFile(name: "\(source.name)/\(path)", bytes: bytes)
+      archived = member.content
     } else {
       do throws(LoadError) {
         file = try loader.load(path, from: source.name)
@@ -266,6 +277,8 @@ extension Resolver {
       report(.includeLoop, at, "includes are nested more than \(Limits.callDepth) deep")
       return nil
     }
+    notes?.note(
+      ScriptIndex.Inclusion(source: source, span: include.path.span, included: file, archived: archived))
     let given = include.arguments.compactMap { operand -> (Name, Code, Kind?, Bool)? in
       guard case .named(let name, let value) = operand.kind else { return nil }
       dependsOnRun = false
@@ -301,6 +314,7 @@ extension Resolver {
       let own = Symbol(symbol.text, span: include.path.span, ordinal: 0)
       let slot = bind(own, kind: binding.kind, isConstant: binding.isConstant)
       use(slot)
+      notes?.noteExport(from: binding.slot, to: slot)
       return (from: binding.slot, to: slot)
     }
     return IncludeNode(

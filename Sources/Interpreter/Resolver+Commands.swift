@@ -10,6 +10,7 @@ extension Resolver {
     let body: Body
     let results: [ResultSpec]
     if let procedure = procedure(named: words[0]) {
+      notes?.note(procedure, place(statement.command.words[0].span), .use)
       guard let call = resolveProcedureCall(procedure, statement.command) else {
         bindNothing(statement.bindings)
         return nil

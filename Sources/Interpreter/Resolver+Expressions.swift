@@ -13,6 +13,7 @@ extension Resolver {
         if overflow { report(.arithmetic, here, "so many pages are more than 64 bits can count") }
         return (.number(bytes), .number)
       }
+      if let names { notes?.note(literal.value, here, names) }
       return (.number(literal.value), .number)
     case .duration(let literal): return (.number(literal.nanoseconds), .number)
     case .version(let literal):

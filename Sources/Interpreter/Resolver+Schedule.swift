@@ -14,6 +14,7 @@ extension Resolver {
         notes: [Diagnostic.Note("the first one is here", in: other.place.source, at: other.place.span)])
     }
     scopes[scopes.count - 1].threads[node.name] = node
+    notes?.note(node, here, .binding)
     return node
   }
 
@@ -128,7 +129,10 @@ extension Resolver {
 
   private func thread(named name: Name) -> ThreadNode? {
     for scope in scopes.reversed() {
-      if let thread = scope.threads[name.text] { return thread }
+      if let thread = scope.threads[name.text] {
+        notes?.note(thread, place(name.span), .use)
+        return thread
+      }
       if scope.frame != nil { break }
     }
     let known = scopes.flatMap { $0.threads.keys }.sorted()

@@ -64,6 +64,8 @@ final class Resolver {
   var bindingRecords: [Set<Int>] = []
   /// Inside a `fail` or `sweep`.
   var isInjecting = false
+  /// For who asks about the script; nil where it is to be run.
+  var notes: ScriptNotes?
 
   init(
     program: Program, environment: Environment, loader: any ScriptLoader, defines: [String: String],
@@ -84,9 +86,9 @@ final class Resolver {
 
   func report(
     _ code: DiagnosticCode, _ place: Place, _ message: String, notes: [Diagnostic.Note] = [],
-    help: [String] = []
+    help: [String] = [], fixes: [Diagnostic.Fix] = []
   ) {
-    add(Diagnostic(code, in: place.source, at: place.span, message, notes: notes, help: help))
+    add(Diagnostic(code, in: place.source, at: place.span, message, notes: notes, help: help, fixes: fixes))
   }
 
   /// Keeps a diagnostic as long as there is room; one more says that there was none.
@@ -141,6 +143,7 @@ final class Resolver {
         binding.kind = binding.kind == kind ? kind : index == scopes.count - 1 ? kind : nil
         binding.isConstant = binding.isConstant && isConstant
         scopes[index].names[symbol.text] = binding
+        notes?.note(.variable(binding.slot), symbol.text, place(symbol.span), .binding, kind: kind)
         record(binding.slot)
         return binding.slot
       }
@@ -157,6 +160,7 @@ final class Resolver {
     scopes[scopes.count - 1].names[symbol.text] = Binding(
       slot: slot, kind: kind, isConstant: isConstant, place: here)
     unusedCandidates.append((slot, symbol.text, here))
+    notes?.note(.variable(slot), symbol.text, here, .binding, kind: kind)
     record(slot)
     return slot
   }
@@ -172,6 +176,7 @@ final class Resolver {
     switch lookUp(symbol.text) {
     case .found(let binding):
       use(binding.slot)
+      notes?.note(.variable(binding.slot), symbol.text, place(symbol.span), .use, kind: binding.kind)
       if !binding.isConstant { dependsOnRun = true }
       return (.slot(binding.slot), binding.kind)
     case .elsewhere(let binding):
@@ -215,7 +220,8 @@ final class Resolver {
     if case .found = lookUp(word) {
       report(
         .missingSigil, place, "'\(word)' is a binding; write $\(word)",
-        help: ["a bare word is a keyword, never a variable"])
+        help: ["a bare word is a keyword, never a variable"],
+        fixes: [Diagnostic.Fix("write '$\(word)'", at: Span(place.span.start, place.span.start), "$")])
       return
     }
     report(
@@ -273,7 +279,16 @@ final class Resolver {
       return Diagnostic(
         .unusedBinding, in: candidate.place.source, at: candidate.place.span,
         "'\(candidate.name)' is bound and never used",
-        help: ["leave the binding out, or begin its name with _"])
+        help: ["leave the binding out, or begin its name with _"],
+        fixes: Self.underscore(candidate.place).map { [$0] } ?? [])
     }
+  }
+
+  /// Writes the `_` in front of a name that says that nobody will use it.
+  private static func underscore(_ place: Place) -> Diagnostic.Fix? {
+    let text = place.source.text(place.span)
+    let start = place.span.start + (text.hasPrefix("?") ? 1 : 0)
+    guard !text.hasPrefix("\"") else { return nil }
+    return Diagnostic.Fix("begin the name with _", at: Span(start, start), "_")
   }
 }

@@ -9,8 +9,10 @@ public struct ScriptOutline {
   public let threads: [String]
 
   /// - Parameter text: the script up to the place; blocks may be open at its end.
-  public init(before text: String, loader: any ScriptLoader, environment: Environment) {
-    let (flat, more) = Self.flattened(SourceFile(name: "<draft>", text: text))
+  public init(
+    before text: String, name: String = "<draft>", loader: any ScriptLoader, environment: Environment
+  ) {
+    let (flat, more) = Self.flattened(SourceFile(name: name, text: text))
     let (file, _) = Parser.parse(flat)
     let resolver = Resolver(
       program: Program(source: flat), environment: environment, loader: loader, defines: [:],

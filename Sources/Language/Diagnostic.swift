@@ -37,6 +37,21 @@ public struct Diagnostic: Sendable {
     }
   }
 
+  /// A change of the text that mends it.
+  public struct Fix: Sendable, Equatable {
+    /// `write 'map'`
+    public var title: String
+    /// What is replaced, in the source of the diagnostic; empty to insert.
+    public var span: Span
+    public var text: String
+
+    public init(_ title: String, at span: Span, _ text: String) {
+      self.title = title
+      self.span = span
+      self.text = text
+    }
+  }
+
   public var code: DiagnosticCode
   public var severity: Severity
   public var source: SourceFile
@@ -49,11 +64,14 @@ public struct Diagnostic: Sendable {
   public var details: [Detail]
   /// What to do, each a line; best a text that can be pasted.
   public var help: [String]
+  /// Changes of which any one mends it; `suggestedFixes` has those that the help offers, too.
+  public var fixes: [Fix]
 
   public init(
     _ code: DiagnosticCode, in source: SourceFile, at span: Span, _ message: String,
     severity: Severity? = nil,
-    highlights: [Span] = [], notes: [Note] = [], details: [Detail] = [], help: [String] = []
+    highlights: [Span] = [], notes: [Note] = [], details: [Detail] = [], help: [String] = [],
+    fixes: [Fix] = []
   ) {
     self.code = code
     self.severity = severity ?? code.severity
@@ -64,6 +82,13 @@ public struct Diagnostic: Sendable {
     self.notes = notes
     self.details = details
     self.help = help
+    self.fixes = fixes
+  }
+
+  /// The fixes, and every word of a `did you mean 'map'?` in place of what is marked.
+  public var suggestedFixes: [Fix] {
+    fixes
+      + help.flatMap { Suggest.replacements(in: $0) }.map { Fix("write '\($0)'", at: span, $0) }
   }
 }
 

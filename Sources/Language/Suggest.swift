@@ -32,6 +32,14 @@ public enum Suggest {
     return "did you mean \(found.dropLast().joined(separator: ", ")) or \(last)?"
   }
 
+  /// The words that a line of `help(for:in:)` offers; empty for any other line.
+  public static func replacements(in help: String) -> [String] {
+    guard help.hasPrefix("did you mean '"), help.hasSuffix("'?") else { return [] }
+    return help.split(separator: "'", omittingEmptySubsequences: false).enumerated().compactMap {
+      $0.offset % 2 == 1 ? String($0.element) : nil
+    }
+  }
+
   /// Edit distance with swaps of neighbours (optimal string alignment).
   static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var before: [Int] = []

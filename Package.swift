@@ -84,6 +84,10 @@ let package = Package(
     .target(
       name: "Assistance", dependencies: ["Interpreter", "Language", "UAPI", "Bench", "Views"],
       swiftSettings: strict),
+    .target(
+      name: "LanguageServer",
+      dependencies: ["Assistance", "Interpreter", "Language", "JSON", "UAPI", "Bench"],
+      swiftSettings: strict),
     .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
@@ -131,7 +135,7 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LineEditing",
+        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LanguageServer", "LineEditing",
         "Interpose", "DriverReplay",
         "Machine", "Drivers", "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Views", "Corpora", "UAPI",
@@ -159,6 +163,10 @@ let package = Package(
       name: "AssistanceTests",
       dependencies: ["Assistance", "Interpreter", "Views", "Machine", "Bench", "Language", "UAPI"],
       exclude: ["Completion.text"], swiftSettings: strict),
+    .testTarget(
+      name: "LanguageServerTests",
+      dependencies: ["LanguageServer", "Interpreter", "Language", "JSON", "Machine", "Bench", "UAPI"],
+      swiftSettings: strict),
     .testTarget(
       name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language", "Bench"],
       swiftSettings: strict),

@@ -19,6 +19,10 @@ public struct Assistant {
     self.commands = commands
   }
 
+  /// Where the statement begins that is being typed at the end of a text, in UTF-8 bytes: what is in front of it is what
+  /// `DraftSurroundings` read.
+  public static func statementStart(_ text: String) -> Int { CursorStatement(text).start }
+
   /// The words that may stand at the cursor.
   ///
   /// - Parameter text: everything before the cursor, from the beginning of the script or of what is typed.

@@ -75,7 +75,9 @@ struct CursorStatement {
     let source = SourceFile(name: "<cursor>", bytes: bytes)
     let (list, _) = Lexer.tokenize(source)
     wordStart = bytes.count
-    if let comment = list.comments.last, Int(comment.span.end) == bytes.count, bytes.last != 0x0A {
+    if let comment = list.comments.last, !bytes[Int(comment.span.end)...].contains(0x0A),
+      bytes.last != 0x0A
+    {
       place = .nowhere
       start = bytes.count
       return

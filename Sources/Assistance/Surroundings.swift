@@ -59,15 +59,27 @@ public struct DraftSurroundings: Surroundings {
   public let names: [BoundName]
   public let procedures: [(name: String, parameters: [String])]
   public let threads: [String]
+  public let bench: (any Bench)?
+  private let paths: (String) -> [String]
 
   /// - Parameters:
   ///   - text: the script up to the statement that is being typed; blocks may be open at its end.
+  ///   - name: what the loader knows the script by.
   ///   - loader: where included scripts come from.
-  public init(_ text: String, loader: any ScriptLoader, environment: Environment) {
-    let outline = ScriptOutline(before: text, loader: loader, environment: environment)
+  ///   - bench: the tables of some machine; nobody runs anything on it.
+  ///   - files: paths of the host that go on from one.
+  public init(
+    _ text: String, name: String = "<draft>", loader: any ScriptLoader, environment: Environment,
+    bench: (any Bench)? = nil, files: @escaping (String) -> [String] = { _ in [] }
+  ) {
+    let outline = ScriptOutline(before: text, name: name, loader: loader, environment: environment)
     self.environment = environment
+    self.bench = bench
+    paths = files
     names = outline.names
     procedures = outline.procedures
     threads = outline.threads
   }
+
+  public func files(_ path: String) -> [String] { paths(path) }
 }

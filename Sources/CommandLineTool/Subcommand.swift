@@ -43,7 +43,7 @@ struct Subcommand: Sendable {
 
   /// In the order of the help.
   static let all: [Subcommand] = [
-    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .lint, .format,
+    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .lint, .format, .languageServer,
     .explain, .graph, .bench,
   ]
 

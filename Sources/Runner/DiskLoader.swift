@@ -17,7 +17,7 @@ public struct DiskLoader: ScriptLoader, Sendable {
   }
 
   /// `path` as seen from the directory of `origin`; what has no file is seen from the current directory.
-  static func joined(_ path: String, to origin: String?) -> String {
+  public static func joined(_ path: String, to origin: String?) -> String {
     guard !path.hasPrefix("/"), let origin, let slash = origin.lastIndex(of: "/") else { return path }
     return String(origin[...slash]) + path
   }

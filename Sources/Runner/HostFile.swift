@@ -84,6 +84,12 @@ public enum HostFile {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
+  /// Something of this name has content of its own, so that reading it neither waits nor goes on for ever.
+  public static func isRegular(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
   /// Makes a directory, if there is none of that name; the one around it must exist.
   public static func makeDirectory(_ path: String) throws(FileFailure) {
     if mkdir(path, 0o777) != 0, errno != EEXIST || !isDirectory(path) {

@@ -88,6 +88,10 @@ let package = Package(
       name: "LanguageServer",
       dependencies: ["Assistance", "Interpreter", "Language", "JSON", "UAPI", "Bench"],
       swiftSettings: strict),
+    // What the tables say, for editors, shells and readers.
+    .target(
+      name: "Publishing", dependencies: ["Assistance", "Interpreter", "Language", "UAPI", "Bench", "Views"],
+      swiftSettings: strict),
     .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
@@ -135,8 +139,8 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LanguageServer", "LineEditing",
-        "Interpose", "DriverReplay",
+        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LanguageServer", "Publishing",
+        "LineEditing", "Interpose", "DriverReplay",
         "Machine", "Drivers", "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Views", "Corpora", "UAPI",
         "Bench", "CWalk",
@@ -166,6 +170,10 @@ let package = Package(
     .testTarget(
       name: "LanguageServerTests",
       dependencies: ["LanguageServer", "Interpreter", "Language", "JSON", "Machine", "Bench", "UAPI"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PublishingTests",
+      dependencies: ["Publishing", "Runner", "Interpreter", "Language", "UAPI", "Bench"],
       swiftSettings: strict),
     .testTarget(
       name: "RunnerTests", dependencies: ["Runner", "Interpreter", "Language", "Bench"],

@@ -4,13 +4,13 @@ internal import Language
 internal import UAPI
 
 /// A page about an idea rather than a command: how things are written, what is there to choose from.
-struct HelpTopic: Sendable {
-  let name: String
+public struct HelpTopic: Sendable {
+  public let name: String
   /// A line about it.
-  let title: String
-  let text: String
+  public let title: String
+  public let text: String
   /// A script that passes; tests run it.
-  let example: String
+  public let example: String
 
   var page: String {
     "\(name) · \(title)\n\n\(text)\n\nExample\n"
@@ -30,7 +30,7 @@ struct HelpTopic: Sendable {
   }
 
   /// In the order of the help.
-  static let all: [HelpTopic] = [
+  public static let all: [HelpTopic] = [
     HelpTopic(
       name: "first-steps", title: "a mapping and a device, in seven lines",
       text: paragraph(

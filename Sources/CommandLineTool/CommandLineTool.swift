@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+internal import Interpreter
 internal import Language
 internal import Runner
 
 /// `iofd`: finds the subcommand and runs it.
 public enum CommandLineTool {
   public static let version = "0.1"
+  /// The day of the version.
+  static let versionDate = "2026-11-26"
 
   /// Runs a command line (without the program's own name) and returns the exit status.
   public static func main(_ words: [String]) -> Int32 {
@@ -71,11 +74,7 @@ public enum CommandLineTool {
       let head = "\(command.name) \(command.operands)"
       text += "  \(head)" + String(repeating: " ", count: max(1, 26 - head.count)) + "\(command.summary)\n"
     }
-    return text + """
-
-      Exit status: 0 passed, 1 failed, 2 usage or output, 3 invalid script, 4 nothing ran, 70 time-out,
-      71 out of memory, 77 internal error, 130 interrupted; the greatest of several.
-
-      """
+    let statuses = ExitStatus.allCases.map { "\($0.rawValue) \($0.word)" }.joined(separator: ", ")
+    return text + "\n" + Explain.wrapped("Exit status: \(statuses); the greatest of several.") + "\n"
   }
 }

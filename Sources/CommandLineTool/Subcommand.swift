@@ -45,6 +45,7 @@ struct Subcommand: Sendable {
   static let all: [Subcommand] = [
     .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .lint, .format, .languageServer,
     .explain, .graph, .bench,
+    .completions, .generate,
   ]
 
   /// Those that only the tool itself starts; not in the help.
@@ -75,10 +76,10 @@ enum SharedOptions {
     help:
       "the IOMMU hardware: mock, vtd, amd, smmuv3, riscv or s390 (mock); options are those of `iommu kinds`")
   static let target = OptionRow(
-    "--target", value: .required("TARGET"),
-    help: "model, a real /dev/iommu, or both in lockstep: model,/dev/iommu (model)")
+    "--target", value: .required(Rigs.Target.allCases.map(\.rawValue).joined(separator: "|")),
+    help: "the model, a real kernel, or both in lockstep (model)")
   static let bug = OptionRow(
-    "--bug", value: .required("NAME"),
+    "--bug", value: .required("BUG"),
     help: "a mistake that the driver of the machine's IOMMU makes, as the verb bug names it; repeat for more")
   static let define = OptionRow(
     "-D", value: .required("NAME=VALUE"), help: "a value for a script's param; repeat for more")

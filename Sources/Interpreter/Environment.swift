@@ -20,7 +20,8 @@ public struct Environment: Sendable {
   public static let backends = ["mock"] + hardware + ["device"]
   /// Those with a model of real hardware, whose devices are PCI functions.
   static let hardware = ["vtd", "amd", "smmuv3", "riscv", "s390"]
-  static let names = ["kernel", "backend", "bench"] + backends
+  /// Everything that a condition may ask about.
+  public static let names = ["kernel", "backend", "bench"] + backends
 
   /// Whether a term holds; nil when it asks about something unknown.
   func holds(_ term: Condition.Term) -> Bool? {

@@ -4,9 +4,9 @@
 ///
 /// Source: the tables `iommufd_ioctl_ops` in `drivers/iommu/iommufd/main.c`, the switches of `vfio_compat.c` there, and
 /// of `drivers/vfio/vfio_main.c`.
-enum KernelHandler {
+public enum KernelHandler {
   /// `iommufd_ioas_map() in drivers/iommu/iommufd/ioas.c`; nil for a row without a handler of its own.
-  static func of(_ row: String) -> String? {
+  public static func of(_ row: String) -> String? {
     handlers[row].map { "\($0.function)() in \($0.file)" }
   }
 

@@ -34,6 +34,24 @@ indirect enum Shape: Sendable {
     }
   }
 
+  /// How a reference calls it.
+  var described: String {
+    switch self {
+    case .number: "a number"
+    case .hex: "a number in hexadecimal"
+    case .flags(let names): "flags of " + names.entries.map(\.name).joined(separator: " ")
+    case .choice(let names): "one of " + names.entries.map(\.name).joined(separator: " ")
+    case .object(let kind): kind.described
+    case .memory: "user memory"
+    case .range: "a range"
+    case .bytes: "bytes"
+    case .text: "a text"
+    case .list(let element): "a list; each is \(element.described)"
+    case .record(let members): "{" + members.map(\.name).joined(separator: ", ") + "}"
+    case .any: "a value"
+    }
+  }
+
   /// What is known of the kind of a value that is bound to it.
   var kind: Kind? {
     switch self {

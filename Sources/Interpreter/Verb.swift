@@ -129,6 +129,16 @@ extension Parameter {
   }
 }
 
+extension Parameter {
+  /// The C field that the value goes into as it is.
+  public var field: String? { if case .field(let name) = target { name } else { nil } }
+
+  /// The C field in which a bare word sets bits, and which.
+  public var bits: (field: String, value: UInt64)? {
+    if case .bits(let name, let value) = target { (name, value) } else { nil }
+  }
+}
+
 /// A row of the verb table.
 public struct Verb: Sendable {
   /// What a verb is made into.
@@ -210,6 +220,14 @@ public struct Verb: Sendable {
 
   /// Names of the results, the primary one first.
   public var resultNames: [String] { results.map { $0.name } }
+
+  /// The results in the same order, with what each of them is.
+  public var answers: [(name: String, described: String)] { results.map { ($0.name, $0.shape.described) } }
+
+  /// The C field called `name` of the request that the verb makes.
+  public func field(named name: String) -> Field? {
+    selftestOp?.fields.first { $0.name == name } ?? row?.field(name)
+  }
 
   /// The words that a result may be compared with.
   public func names(ofResult name: String) -> NamedValues? {

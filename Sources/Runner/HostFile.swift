@@ -90,6 +90,15 @@ public enum HostFile {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
+  /// Makes the directories that a file lies in, those that are missing.
+  public static func makeDirectories(above path: String) throws(FileFailure) {
+    var index = path.startIndex
+    while let slash = path[index...].firstIndex(of: "/") {
+      if slash != path.startIndex { try makeDirectory(String(path[..<slash])) }
+      index = path.index(after: slash)
+    }
+  }
+
   /// Makes a directory, if there is none of that name; the one around it must exist.
   public static func makeDirectory(_ path: String) throws(FileFailure) {
     if mkdir(path, 0o777) != 0, errno != EEXIST || !isDirectory(path) {

@@ -131,7 +131,8 @@ public enum Explain {
       text += "\nOperands\n"
       for parameter in parameters {
         let padding = String(repeating: " ", count: width - parameter.name.count)
-        text += "    \(parameter.name)\(padding)  \(parameter.accepts.described)\n"
+        let usual = parameter.usualText.map { " (\($0))" } ?? ""
+        text += "    \(parameter.name)\(padding)  \(parameter.accepts.described)\(usual)\n"
       }
     }
     if !verb.resultNames.isEmpty { text += "\nResults: " + verb.resultNames.joined(separator: ", ") + "\n" }

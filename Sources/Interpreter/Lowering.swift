@@ -87,7 +87,12 @@ struct Lowering {
     op = verb.selftestOp
     results = verb.results
     for parameter in verb.operands + verb.options {
-      guard let argument = arguments[parameter.name] else { continue }
+      guard let argument = arguments[parameter.name] else {
+        if case .field(let field) = parameter.target, case .number(let value)? = parameter.usual {
+          assignments[field] = Assignment(code: .number(value))
+        }
+        continue
+      }
       switch parameter.target {
       case .field(let field): assignments[field] = Assignment(code: argument.code, argument: argument)
       case .bits(let field, let value): bits[field, default: 0] |= value
@@ -105,6 +110,22 @@ struct Lowering {
   func code(_ name: String) -> Code? {
     guard let argument = arguments[name], argument.expression != nil else { return nil }
     return argument.code
+  }
+
+  /// The same, and where it was not given the usual value of the table, which must have a number.
+  func codeOrUsual(_ name: String) -> Code {
+    if let code = code(name) { return code }
+    guard case .number(let value)? = verb.parameter(name)?.usual else {
+      preconditionFailure("'\(name)' of '\(verb.name)' has no usual value")
+    }
+    return .number(value)
+  }
+
+  /// The word that was given, and where nothing was the usual one of the table.
+  func wordOrUsual(_ name: String) -> String? {
+    if let argument = argument(name) { return argument.word }
+    if case .word(let word)? = verb.parameter(name)?.usual { return word }
+    return nil
   }
 
   func constant(_ name: String) -> UInt64? { code(name)?.constant }
@@ -195,7 +216,7 @@ struct Lowering {
       for (word, bit) in [("sre", UInt64(1)), ("eafe", 2), ("wpe", 4)] where has(word) { flags |= bit }
       parts += [
         .function(.le64, [.number(flags), root], place),
-        .function(.le32, [code("width") ?? .number(48), .number(0)], place),
+        .function(.le32, [codeOrUsual("width"), .number(0)], place),
       ]
     }
     if let entry = code("ste") {

@@ -68,14 +68,24 @@ public struct Parameter: Sendable {
   public let takesValue: Bool
   /// The value follows the option's name as a word of its own: `behind $io`.
   public var isPreposition = false
+  /// What is meant where nothing is said; nil where that is nothing, or said in the summary.
+  public var usual: Usual?
   let target: Target
 
+  /// A value that is meant where nothing is said.
+  public enum Usual: Sendable {
+    case number(UInt64)
+    case word(String)
+    /// In words: it comes from something else.
+    case described(String)
+  }
+
   /// `len=SIZE` or an operand.
-  static func value(_ name: String, _ accepts: Accepts, to field: String? = nil, _ use: Use = .optional)
-    -> Parameter
-  {
+  static func value(
+    _ name: String, _ accepts: Accepts, to field: String? = nil, _ use: Use = .optional, usual: Usual? = nil
+  ) -> Parameter {
     Parameter(
-      name: name, accepts: accepts, use: use, isWord: false, takesValue: true,
+      name: name, accepts: accepts, use: use, isWord: false, takesValue: true, usual: usual,
       target: field.map { .field($0) } ?? .custom)
   }
 
@@ -130,6 +140,18 @@ extension Parameter {
 }
 
 extension Parameter {
+  /// As help shows the usual value: `64`, `SELFTEST`; nil where there is none.
+  public var usualText: String? {
+    switch usual {
+    case .number(let value):
+      if case .choice(let names) = accepts, let name = names.name(of: value) { return name }
+      if case .iova = accepts { return "0x" + String(value, radix: 16) }
+      return String(value)
+    case .word(let text), .described(let text): return text
+    case nil: return nil
+    }
+  }
+
   /// The C field that the value goes into as it is.
   public var field: String? { if case .field(let name) = target { name } else { nil } }
 
@@ -223,6 +245,9 @@ public struct Verb: Sendable {
 
   /// The results in the same order, with what each of them is.
   public var answers: [(name: String, described: String)] { results.map { ($0.name, $0.shape.described) } }
+
+  /// The operand or option called `name`.
+  func parameter(_ name: String) -> Parameter? { (operands + options).first { $0.name == name } }
 
   /// The C field called `name` of the request that the verb makes.
   public func field(named name: String) -> Field? {

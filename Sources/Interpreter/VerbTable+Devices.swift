@@ -9,7 +9,8 @@ extension VerbTable {
     Verb(
       "device add", .local, or: ["add device"], operands: [.value("name", .any)],
       options: [
-        .value("kind", .words(["mock", "pci"])), .word("no-dirty"), .word("huge-iova"), .word("pasid"),
+        .value("kind", .words(["mock", "pci"]), usual: .described("mock on a machine without an IOMMU")),
+        .word("no-dirty"), .word("huge-iova"), .word("pasid"),
         .value("flags", .number), .preposition("behind", .object([.iommu])), .value("rid", .number),
         .value("group", .object([.device])), .value("pasid-bits", .number), .word("ats"), .word("pri"),
         .word("virtual"),
@@ -116,7 +117,9 @@ extension VerbTable {
     Verb(
       "hwinfo", .request("GET_HW_INFO"),
       operands: [.value("dev", .object([.device]), to: "dev_id", .required)],
-      options: [.value("len", .length), .value("type", .choice(Names.hwInfoTypes))],
+      options: [
+        .value("len", .length, usual: .number(64)), .value("type", .choice(Names.hwInfoTypes)),
+      ],
       results: [
         ResultSpec("type", .choice(Names.hwInfoTypes), .field(offset: 24, size: 4)),
         ResultSpec("caps", .flags(Names.hwCapabilities), .field(offset: 32, size: 8)),
@@ -127,7 +130,7 @@ extension VerbTable {
       "Reads what the IOMMU in front of a device reports of itself.",
       examples: ["hwinfo $dev   -> type=SELFTEST, caps has DIRTY_TRACKING"]
     ) { l in
-      let room = l.code("len") ?? .number(64)
+      let room = l.codeOrUsual("len")
       l.payload(.room(room), pointer: "data_uptr", length: "data_len")
       if let type = l.code("type") {
         l.set("data_type", type)
@@ -176,7 +179,8 @@ extension VerbTable {
         .word("nest", "flags", 1), .word("dirty", "flags", 2), .word("pasid", "flags", 8),
         .value("fault", .object([.faultq])), .value("data", .any), .value("type", .choice(Names.hwptData)),
         .value("iotlb", .number), .value("pagetable", .number), .value("pgtbl", .number),
-        .value("width", .number), .word("sre"), .word("eafe"), .word("wpe"), .value("ste", .bytes),
+        .value("width", .number, usual: .number(48)), .word("sre"), .word("eafe"), .word("wpe"),
+        .value("ste", .bytes),
         .value("dte", .bytes),
       ],
       results: [ResultSpec("id", .object(.hwpt), .object(.hwpt, id: 16, fd: nil))],
@@ -223,7 +227,7 @@ extension VerbTable {
       operands: [
         .value("hwpt", .object([.hwpt]), to: "hwpt_id", .required), .value("range", .range, .required),
       ],
-      options: [.value("page", .length), .word("keep", "flags", 1)],
+      options: [.value("page", .length, usual: .number(4096)), .word("keep", "flags", 1)],
       results: [
         ResultSpec("pages", .list(.hex), .pages(payload: 0, iova: 16, length: 24, page: 32)),
         ResultSpec("bitmap", .bytes, .payload(0, length: nil)),
@@ -232,7 +236,7 @@ extension VerbTable {
       examples: ["dirty read $hw 0x1000000...0x100ffff page=4K   -> pages=[0x1003000]"]
     ) { l in
       guard let range = l.code("range") else { return }
-      let page = l.code("page") ?? .number(4096)
+      let page = l.codeOrUsual("page")
       l.set("iova", .first(range, l.place))
       l.set("length", .length(range, l.place))
       l.set("page_size", page)
@@ -243,13 +247,13 @@ extension VerbTable {
       operands: [
         .value("hwpt", .object([.hwpt]), to: "id", .required), .value("range", .range, .required),
       ],
-      options: [.value("page", .length), .value("pages", .list)],
+      options: [.value("page", .length, usual: .number(4096)), .value("pages", .list)],
       results: [ResultSpec("count", .number, .field(offset: 56, size: 8))],
       "Marks pages of a range as written by a device: those of `pages`, or all.",
       examples: ["dirty mark $hw 0x1000000...0x100ffff pages=[0x1003000]"]
     ) { l in
       guard let range = l.code("range") else { return }
-      let page = l.code("page") ?? .number(4096)
+      let page = l.codeOrUsual("page")
       l.set("iova", .first(range, l.place))
       l.set("length", .length(range, l.place))
       l.set("page_size", page)
@@ -266,14 +270,14 @@ extension VerbTable {
     Verb(
       "faultq read", .local, or: ["read faultq"],
       operands: [.value("queue", .descriptor([.faultq, .fd]), .required)],
-      options: [.value("max", .number), .value("len", .length)],
+      options: [.value("max", .number, usual: .number(64)), .value("len", .length)],
       results: [ResultSpec("faults", .list(.fault), .named)],
       "Reads faults; `max` bounds their number, `len` gives the bytes to ask for instead.",
       examples: ["faultq read $q   -> [{dev=$dev, addr=0x9000, perm=WRITE, cookie=?c}]"]
     ) { l in
       guard let queue = l.code("queue") else { return }
       if l.has("max") && l.has("len") { l.reportConflict(["max", "len"]) }
-      let max = l.code("max") ?? .number(64)
+      let max = l.codeOrUsual("max")
       let count = l.code("len") ?? .binary(.multiply, max, .number(40), l.place)
       l.body = .action(.readFaults(queue, count: count))
     },

@@ -139,14 +139,14 @@ extension VerbTable {
     },
     Verb(
       "irq alloc", .local, operands: [device],
-      options: [.value("vector", .number, .required), .value("cpu", .number)],
+      options: [.value("vector", .number, .required), .value("cpu", .number, usual: .number(0))],
       results: [ResultSpec("address", .hex, .named), ResultSpec("data", .hex, .named)],
       "Gives a device an interrupt through the IOMMU's remapping table: what it has to write, and where.",
       examples: ["irq alloc $nic vector=0x41   -> address=?a, data=?d"]
     ) { l in
       guard let device = l.code("dev"), let vector = l.code("vector") else { return }
       l.body = .action(
-        .hardware(.remapInterrupt(device, vector: vector, destination: l.code("cpu") ?? .number(0))))
+        .hardware(.remapInterrupt(device, vector: vector, destination: l.codeOrUsual("cpu"))))
     },
     Verb(
       "bind", .local, operands: [device], results: [ResultSpec("id", .number, .named)],
@@ -158,7 +158,8 @@ extension VerbTable {
       "Closes a PCI function's device node, which detaches and unbinds it.", examples: ["unbind $nic"]
     ) { l in if let device = l.code("dev") { l.body = .action(.hardware(.unbind(device))) } },
     Verb(
-      "dma read", .local, operands: [device, address], options: [.value("len", .length)] + accessOptions,
+      "dma read", .local, operands: [device, address],
+      options: [.value("len", .length, usual: .number(8))] + accessOptions,
       results: accessResults,
       "Makes a device read memory.",
       examples: [
@@ -168,7 +169,7 @@ extension VerbTable {
     ) { l in
       guard let device = l.code("dev"), let address = l.code("address") else { return }
       l.body = .action(
-        .hardware(.dma(device, l.dma(.read(length: l.code("len") ?? .number(8)), address))))
+        .hardware(.dma(device, l.dma(.read(length: l.codeOrUsual("len")), address))))
     },
     Verb(
       "dma write", .local, operands: [device, address, .value("data", .bytes, .required)],
@@ -183,18 +184,18 @@ extension VerbTable {
     },
     Verb(
       "dma atomic", .local, operands: [device, address, .value("data", .bytes, .required)],
-      options: [.value("op", .words(DMARequest.Atomic.allCases.map(\.rawValue)))] + accessOptions,
+      options: [
+        .value(
+          "op", .words(DMARequest.Atomic.allCases.map(\.rawValue)),
+          usual: .word(DMARequest.Atomic.fetchAdd.rawValue))
+      ] + accessOptions,
       results: accessResults,
       "Makes a device change a word of 4 or 8 bytes in one step, and gives what was there.",
       examples: ["dma atomic $nic 0x1000 le64(1)   -> le64(41)"]
     ) { l in
-      guard let device = l.code("dev"), let address = l.code("address"), let data = l.code("data") else {
-        return
-      }
-      var atomic = DMARequest.Atomic.fetchAdd
-      if case .constant(.text(let word))? = l.code("op"), let named = DMARequest.Atomic(rawValue: word) {
-        atomic = named
-      }
+      guard let device = l.code("dev"), let address = l.code("address"), let data = l.code("data"),
+        let atomic = l.wordOrUsual("op").flatMap(DMARequest.Atomic.init(rawValue:))
+      else { return }
       l.body = .action(.hardware(.dma(device, l.dma(.atomic(atomic, data), address))))
     },
     Verb(
@@ -204,7 +205,9 @@ extension VerbTable {
     ) { l in if let device = l.code("dev") { l.body = .action(.hardware(.awaitDMA(device))) } },
     Verb(
       "irq", .local, operands: [device],
-      options: [.value("address", .iova), .value("data", .number)] + accessOptions, results: accessResults,
+      options: [
+        .value("address", .iova, usual: .number(0xFEE0_0000)), .value("data", .number, usual: .number(0)),
+      ] + accessOptions, results: accessResults,
       "Makes a device raise an interrupt: a write of 4 bytes to the doorbell. Gives where it arrives.",
       examples: ["irq $nic address=0xfee00000 data=0x41   -> ok, address=?a"]
     ) { l in
@@ -212,7 +215,7 @@ extension VerbTable {
       l.body = .action(
         .hardware(
           .dma(
-            device, l.dma(.interrupt(l.code("data") ?? .number(0)), l.code("address") ?? .number(0xFEE0_0000))
+            device, l.dma(.interrupt(l.codeOrUsual("data")), l.codeOrUsual("address"))
           ))
       )
     },
@@ -240,32 +243,32 @@ extension VerbTable {
     },
     Verb(
       "reg read", .local, operands: [iommu, .value("offset", .number, .required)],
-      options: [.value("width", .number)], results: [ResultSpec("value", .hex, .named)],
+      options: [.value("width", .number, usual: .number(8))], results: [ResultSpec("value", .hex, .named)],
       "Reads a register of an IOMMU, 4 or 8 bytes.", examples: ["reg read $io 0x8 width=8   -> value=?cap"]
     ) { l in
       guard let iommu = l.code("iommu"), let offset = l.code("offset") else { return }
-      l.body = .action(.hardware(.readRegister(iommu, offset: offset, width: l.code("width") ?? .number(8))))
+      l.body = .action(.hardware(.readRegister(iommu, offset: offset, width: l.codeOrUsual("width"))))
     },
     Verb(
       "reg write", .local,
       operands: [iommu, .value("offset", .number, .required), .value("value", .number, .required)],
-      options: [.value("width", .number)],
+      options: [.value("width", .number, usual: .number(8))],
       "Writes a register of an IOMMU, behind its driver's back.", examples: ["reg write $io 0x38 0 width=4"]
     ) { l in
       guard let iommu = l.code("iommu"), let offset = l.code("offset"), let value = l.code("value") else {
         return
       }
       l.body = .action(
-        .hardware(.writeRegister(iommu, offset: offset, value: value, width: l.code("width") ?? .number(8))))
+        .hardware(.writeRegister(iommu, offset: offset, value: value, width: l.codeOrUsual("width"))))
     },
     Verb(
       "phys read", .local, operands: [.value("address", .number, .required)],
-      options: [.value("len", .length)],
+      options: [.value("len", .length, usual: .number(8))],
       results: [ResultSpec("data", .bytes, .named)],
       "Reads physical memory.", examples: ["phys read 0x1000 len=16   -> ?table"]
     ) { l in
       guard let address = l.code("address") else { return }
-      l.body = .action(.hardware(.readPhysical(address, length: l.code("len") ?? .number(8))))
+      l.body = .action(.hardware(.readPhysical(address, length: l.codeOrUsual("len"))))
     },
     Verb(
       "phys write", .local,

@@ -50,7 +50,7 @@ extension VerbTable {
     Verb(
       "show iovas", .request("IOAS_IOVA_RANGES"),
       operands: [.value("vm", .object([.ioas]), to: "ioas_id", .required)],
-      options: [.value("room", .number)],
+      options: [.value("room", .number, usual: .number(64))],
       results: [
         ResultSpec("ranges", .list(.range), .ranges(payload: 0, count: 8)),
         ResultSpec("alignment", .hex, .field(offset: 24, size: 8)),
@@ -59,7 +59,7 @@ extension VerbTable {
       "Lists the IOVA ranges that are not reserved; `room` bounds how many are asked for.",
       examples: ["show iovas $vm   -> ranges=[0x1000000...0x7fffffff], alignment=2048"]
     ) { l in
-      let room = l.code("room") ?? .number(64)
+      let room = l.codeOrUsual("room")
       l.set("num_iovas", room)
       l.payload(.room(.binary(.multiply, room, .number(16), l.place)), pointer: "allowed_iovas")
     },
@@ -86,8 +86,10 @@ extension VerbTable {
         .value("vm", .object([.ioas]), to: "ioas_id", .required), .value("memory", .address),
       ],
       options: [
-        .value("iova", .iova), .value("len", .length), .value("last", .iova),
-        .value("file", .descriptor([.memfd, .dmabuf, .fd])), .value("off", .length), .word("auto"),
+        .value("iova", .iova, usual: .described("where the kernel likes")),
+        .value("len", .length, usual: .described("that of the memory")), .value("last", .iova),
+        .value("file", .descriptor([.memfd, .dmabuf, .fd])), .value("off", .length, usual: .number(0)),
+        .word("auto"),
         .word("fixed"),
       ] + Parameter.rights,
       results: [ResultSpec("iova", .hex, .field(offset: 32, size: 8))],
@@ -100,7 +102,7 @@ extension VerbTable {
         if l.has("memory") { l.reportConflict(["memory", "file"]) }
         l.become("IOAS_MAP_FILE")
         l.set("fd", file)
-        l.set("start", l.code("off") ?? .number(0))
+        l.set("start", l.codeOrUsual("off"))
         let length = l.length(of: nil, from: iova)
         if length == nil && !l.overrides("length") {
           l.report(.missingOperand, "mapping a file needs a length", help: ["give len="])
@@ -126,7 +128,8 @@ extension VerbTable {
         .value("from", .object([.ioas]), to: "src_ioas_id", .required), .value("iova", .any, .required),
       ],
       options: [
-        .value("to", .object([.ioas]), to: "dst_ioas_id", .required), .value("at", .iova),
+        .value("to", .object([.ioas]), to: "dst_ioas_id", .required),
+        .value("at", .iova, usual: .described("where the kernel likes")),
         .value("len", .length), .value("last", .iova), .word("auto"),
       ] + Parameter.rights,
       results: [ResultSpec("iova", .hex, .field(offset: 24, size: 8))],

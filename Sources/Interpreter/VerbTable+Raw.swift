@@ -22,7 +22,7 @@ extension VerbTable {
       "Chooses type1 or type1v2.", examples: ["vfio set TYPE1v2"]
     ) { l in l.argument = l.code("type") },
     Verb(
-      "vfio info", .request("VFIO_IOMMU_GET_INFO"), options: [.value("room", .length)],
+      "vfio info", .request("VFIO_IOMMU_GET_INFO"), options: [.value("room", .length, usual: .number(4096))],
       results: [
         ResultSpec("pgsizes", .hex, .field(offset: 8, size: 8)),
         ResultSpec("flags", .flags(Names.vfioInfoFlags), .field(offset: 4, size: 4)),
@@ -33,7 +33,7 @@ extension VerbTable {
       "Reads page sizes and the chain of capabilities, as far as there is room.",
       examples: ["vfio info   -> pgsizes=0xfffffffffffff000"]
     ) { l in
-      let room = l.constant("room") ?? 4096
+      let room = l.codeOrUsual("room").constant ?? 4096
       guard room <= 1 << 20 else {
         l.report(.valueTooLarge, "more than 1 MiB of room")
         return
@@ -44,7 +44,10 @@ extension VerbTable {
     Verb(
       "vfio map", .request("VFIO_IOMMU_MAP_DMA"),
       operands: [.value("memory", .address, to: "vaddr", .required)],
-      options: [.value("iova", .iova, to: "iova", .required), .value("len", .length)] + Parameter.rights,
+      options: [
+        .value("iova", .iova, to: "iova", .required),
+        .value("len", .length, usual: .described("that of the memory")),
+      ] + Parameter.rights,
       "Maps memory into the compatibility IOAS.", examples: ["vfio map $buf iova=0x100000 rw"]
     ) { l in
       if let memory = l.code("memory"), !l.overrides("size") {

@@ -48,11 +48,11 @@ extension VerbTable {
     ) { l in if let file = l.code("file") { l.body = .action(.dup(file)) } },
     Verb(
       "read", .local, operands: [.value("file", .descriptor(Kind.descriptors), .required)],
-      options: [.value("len", .length)],
+      options: [.value("len", .length, usual: .number(4096))],
       results: [ResultSpec("data", .bytes, .named)], "Reads bytes from a file descriptor.",
       examples: ["read $q len=40   -> none"]
     ) { l in
-      if let file = l.code("file") { l.body = .action(.read(file, count: l.code("len") ?? .number(4096))) }
+      if let file = l.code("file") { l.body = .action(.read(file, count: l.codeOrUsual("len"))) }
     },
     Verb(
       "write", .local,
@@ -73,7 +73,8 @@ extension VerbTable {
       "mapfd", .local, or: ["mem map"],
       operands: [.value("file", .descriptor(Kind.descriptors), .required)],
       options: [
-        .value("off", .length), .value("len", .length), .value("at", .address), .word("private"),
+        .value("off", .length, usual: .number(0)), .value("len", .length, usual: .number(4096)),
+        .value("at", .address), .word("private"),
         .word("exec"),
       ] + Parameter.rights,
       results: [ResultSpec("memory", .memory, .named)],
@@ -86,7 +87,7 @@ extension VerbTable {
       if l.has("exec") { mode.insert(.execute) }
       l.body = .action(
         .mapFile(
-          file, offset: l.code("off") ?? .number(0), length: l.code("len") ?? .number(4096),
+          file, offset: l.codeOrUsual("off"), length: l.codeOrUsual("len"),
           address: l.code("at"), mode: mode))
     },
     Verb(
@@ -174,7 +175,8 @@ extension VerbTable {
     },
     Verb(
       "mem read", .local, operands: [.value("memory", .address, .required)],
-      options: [.value("len", .length)], results: [ResultSpec("data", .bytes, .named)],
+      options: [.value("len", .length, usual: .described("that of the memory"))],
+      results: [ResultSpec("data", .bytes, .named)],
       "Reads bytes of memory.", examples: ["mem read $buf+8 len=5   -> \"hello\""]
     ) { l in
       if let memory = l.code("memory") {

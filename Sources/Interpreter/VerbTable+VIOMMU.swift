@@ -11,7 +11,8 @@ extension VerbTable {
       options: [
         .value("dev", .object([.device]), to: "dev_id", .required),
         .value("parent", .object([.hwpt]), to: "hwpt_id", .required),
-        .value("type", .choice(Names.viommuTypes), to: "type"), .value("data", .bytes), .value("in", .number),
+        .value("type", .choice(Names.viommuTypes), to: "type", usual: .number(0xDEAD_BEEF)),
+        .value("data", .bytes), .value("in", .number),
       ],
       results: [
         ResultSpec("id", .object(.viommu), .object(.viommu, id: 20, fd: nil)),
@@ -26,7 +27,6 @@ extension VerbTable {
         + "`window` and `room` are what Tegra241's answers, given data=zero(16).",
       examples: ["v = viommu create dev=$dev parent=$hw type=selftest"]
     ) { l in
-      if !l.has("type") { l.set("type", .number(0xDEAD_BEEF)) }
       if l.has("data") && l.has("in") { l.reportConflict(["data", "in"]) }
       if let data = l.code("data") {
         l.payload(.bytes(data), pointer: "data_uptr", length: "data_len")
@@ -50,8 +50,8 @@ extension VerbTable {
       "veventq create", .request("VEVENTQ_ALLOC"), or: ["create veventq"],
       operands: [.value("viommu", .object([.viommu]), to: "viommu_id", .required)],
       options: [
-        .value("type", .choice(Names.veventqTypes), to: "type"),
-        .value("depth", .number, to: "veventq_depth"),
+        .value("type", .choice(Names.veventqTypes), to: "type", usual: .number(0xBEEF_BEEF)),
+        .value("depth", .number, to: "veventq_depth", usual: .number(16)),
       ],
       results: [
         ResultSpec("id", .object(.veventq), .object(.veventq, id: 20, fd: 24)),
@@ -59,34 +59,30 @@ extension VerbTable {
       ],
       "Creates a queue for the events of a virtual IOMMU.",
       examples: ["e = veventq create $v type=selftest depth=8"]
-    ) { l in
-      if !l.has("type") { l.set("type", .number(0xBEEF_BEEF)) }
-      if !l.has("depth") { l.set("veventq_depth", .number(16)) }
-    },
+    ),
     Verb(
       "veventq read", .local, or: ["read veventq"],
       operands: [.value("queue", .descriptor([.veventq, .fd]), .required)],
-      options: [.value("len", .length)],
+      options: [.value("len", .length, usual: .number(4096))],
       results: [ResultSpec("events", .list(.vevent), .named)],
       "Reads events; `len` gives the bytes to ask for.",
       examples: ["veventq read $e   -> [{seq=0, id=0x20}]", "veventq read $e   -> none"]
     ) { l in
       guard let queue = l.code("queue") else { return }
-      l.body = .action(.readEvents(queue, count: l.code("len") ?? .number(4096)))
+      l.body = .action(.readEvents(queue, count: l.codeOrUsual("len")))
     },
     Verb(
       "hwqueue create", .request("HW_QUEUE_ALLOC"), or: ["create hwqueue"],
       operands: [.value("viommu", .object([.viommu]), to: "viommu_id", .required)],
       options: [
-        .value("type", .choice(Names.hwQueueTypes), to: "type"), .value("index", .number, to: "index"),
+        .value("type", .choice(Names.hwQueueTypes), to: "type", usual: .number(0xDEAD_BEEF)),
+        .value("index", .number, to: "index"),
         .value("iova", .iova, to: "nesting_parent_iova"), .value("len", .length, to: "length"),
       ],
       results: [ResultSpec("id", .object(.hwqueue), .object(.hwqueue, id: 20, fd: nil))],
       "Hands guest memory to a virtual IOMMU as a queue that the hardware reads itself.",
       examples: ["hq = hwqueue create $v type=selftest index=0 iova=0x1000000 len=4K"]
-    ) { l in
-      if !l.has("type") { l.set("type", .number(0xDEAD_BEEF)) }
-    },
+    ),
   ]
 
   static let testVerbs: [Verb] = [
@@ -182,7 +178,7 @@ extension VerbTable {
         .value("hwpt", .object([.hwpt]), to: "id", .required), .value("iova", .iova, to: "iova", .required),
         .value("memory", .address, to: "uptr", .required),
       ],
-      options: [.value("len", .length)],
+      options: [.value("len", .length, usual: .described("that of the memory"))],
       "Checks that a page table translates an IOVA range to the pages of that memory.",
       examples: ["check map $dev.hwpt 0x1000000 $buf"]
     ) { l in
@@ -193,7 +189,7 @@ extension VerbTable {
       operands: [
         .value("memory", .address, to: "uptr", .required), .value("refs", .number, to: "refs", .required),
       ],
-      options: [.value("len", .length)],
+      options: [.value("len", .length, usual: .described("that of the memory"))],
       "Checks how often the pages of memory are pinned.", examples: ["check refs $buf 1"]
     ) { l in
       if let memory = l.code("memory") { l.set("length", l.code("len") ?? .length(memory, l.place)) }

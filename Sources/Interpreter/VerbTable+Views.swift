@@ -7,24 +7,30 @@ extension VerbTable {
   static let viewVerbs: [Verb] =
     View.all.map { view in
       Verb(
-        "show \(view.name)", .local, options: [format(View.Format.self)], "Prints \(view.summary).",
+        "show \(view.name)", .local, options: [format(View.Format.table)], "Prints \(view.summary).",
         examples: ["show \(view.name)", "show \(view.name) format=json"]
       ) { l in
         if view.name == "requests" { l.resolver.program.keepsRequests = true }
-        l.body = .action(.look(.view(view, chosen(l, .table))))
+        if let format = chosen(l, View.Format.self) { l.body = .action(.look(.view(view, format))) }
       }
     } + [
       Verb(
-        "graph", .local, options: [format(GraphDrawing.Format.self)],
+        "graph", .local, options: [format(GraphDrawing.Format.text)],
         "Draws the object graph: who needs whom, down to the hardware. `iofd graph` writes it to a file.",
         examples: ["graph", "graph format=dot"]
-      ) { l in l.body = .action(.look(.graph(chosen(l, .text)))) },
+      ) { l in
+        if let format = chosen(l, GraphDrawing.Format.self) { l.body = .action(.look(.graph(format))) }
+      },
       Verb(
         "space", .local, operands: [.value("ioas", .object([.ioas]))],
-        options: [format(SpaceDrawing.Format.self)],
+        options: [format(SpaceDrawing.Format.text)],
         "Draws the IOVAs of an IOAS, or of all, to scale: areas, what may be used, what is reserved.",
         examples: ["space", "space $vm", "space $vm format=svg"]
-      ) { l in l.body = .action(.look(.space(l.code("ioas"), chosen(l, .text)))) },
+      ) { l in
+        if let format = chosen(l, SpaceDrawing.Format.self) {
+          l.body = .action(.look(.space(l.code("ioas"), format)))
+        }
+      },
       Verb(
         "explain", .local, operands: [.value("object", .any, .required), .value("address", .iova)],
         options: [.value("pasid", .number), .word("write")],
@@ -55,13 +61,14 @@ extension VerbTable {
       },
     ]
 
-  private static func format<Format: RawRepresentable & CaseIterable>(_: Format.Type) -> Parameter
+  private static func format<Format: RawRepresentable & CaseIterable>(_ usual: Format) -> Parameter
   where Format.RawValue == String {
-    .value("format", .words(Format.allCases.map(\.rawValue)))
+    .value("format", .words(Format.allCases.map(\.rawValue)), usual: .word(usual.rawValue))
   }
 
-  private static func chosen<Format: RawRepresentable>(_ lowering: Lowering, _ usual: Format) -> Format
+  /// The format; nil for a word that is none, of which the author knows already.
+  private static func chosen<Format: RawRepresentable>(_ lowering: Lowering, _: Format.Type) -> Format?
   where Format.RawValue == String {
-    lowering.argument("format")?.word.flatMap(Format.init(rawValue:)) ?? usual
+    lowering.wordOrUsual("format").flatMap(Format.init(rawValue:))
   }
 }

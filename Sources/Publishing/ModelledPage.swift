@@ -75,7 +75,12 @@ enum ModelledPage {
             + Personality.allCases.map { size(row, $0) } + [row.summary]
         })
     }
-    return text
+    return text + "### VFIO's other requests\n\n"
+      + Markdown.table(
+        ["request", "number", "on", "what happens"],
+        otherRequests.map {
+          [$0.name, "0x\(String($0.number, radix: 16))", $0.file.rawValue, $0.file.answer]
+        })
   }
 
   private static func operations() -> String {
@@ -127,6 +132,35 @@ enum ModelledPage {
   }
 
   // MARK: By hand
+
+  /// Where a request of VFIO that is not modelled would be made.
+  enum OtherFile: String {
+    case container = "a container"
+    case group = "a group"
+    case device = "a device"
+
+    var answer: String {
+      switch self {
+      case .container: "ENOTTY on `/dev/iommu`, as in Linux"
+      case .group: "there is no such file: ENOENT"
+      case .device: "EINVAL before the device is bound, ENOTTY after it"
+      }
+    }
+  }
+
+  /// Requests of VFIO that have no row. Source: `include/uapi/linux/vfio.h`. Tests make each.
+  static let otherRequests: [(name: String, number: UInt32, file: OtherFile)] = [
+    ("VFIO_GROUP_GET_STATUS", 0x3B67, .group), ("VFIO_GROUP_SET_CONTAINER", 0x3B68, .group),
+    ("VFIO_GROUP_UNSET_CONTAINER", 0x3B69, .group), ("VFIO_GROUP_GET_DEVICE_FD", 0x3B6A, .group),
+    ("VFIO_DEVICE_GET_REGION_INFO", 0x3B6C, .device), ("VFIO_DEVICE_GET_IRQ_INFO", 0x3B6D, .device),
+    ("VFIO_DEVICE_SET_IRQS", 0x3B6E, .device), ("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", 0x3B70, .device),
+    ("VFIO_DEVICE_PCI_HOT_RESET", 0x3B71, .device), ("VFIO_DEVICE_QUERY_GFX_PLANE", 0x3B72, .device),
+    ("VFIO_DEVICE_GET_GFX_DMABUF", 0x3B73, .device), ("VFIO_DEVICE_IOEVENTFD", 0x3B74, .device),
+    ("VFIO_DEVICE_FEATURE", 0x3B75, .device), ("VFIO_IOMMU_ENABLE", 0x3B73, .container),
+    ("VFIO_IOMMU_DISABLE", 0x3B74, .container), ("VFIO_IOMMU_DIRTY_PAGES", 0x3B75, .container),
+    ("VFIO_EEH_PE_OP", 0x3B79, .container), ("VFIO_IOMMU_SPAPR_TCE_CREATE", 0x3B77, .container),
+    ("VFIO_IOMMU_SPAPR_TCE_REMOVE", 0x3B78, .container),
+  ]
 
   private static let parts: [[String]] = [
     [

@@ -79,6 +79,7 @@ enum ReferencePage {
   private static func row(_ parameter: Parameter, _ synopsis: String, _ verb: Verb) -> [String] {
     var takes = parameter.isWord && !parameter.takesValue ? "a word" : parameter.accepts.described
     if parameter.isWord && parameter.takesValue { takes = "a word, or " + takes }
+    if let usual = parameter.usualText { takes += "; usually \(usual)" }
     switch parameter.use {
     case .required: takes += ", required"
     case .repeated: takes += ", any number"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Interpreter
 import Language
+import Runner
 import Testing
 import UAPI
 
@@ -77,6 +78,36 @@ import UAPI
       page.contains(
         "| [IOAS_MAP_FILE](reference.md#iommu_ioas_map_file) | 0x3b8f | 6.13 | ENOTTY | 40 bytes |"))
     #expect(page.contains("| `x2apic` |") && page.contains("| `forget` |"))
+  }
+
+  /// What the page says of requests without a row is what the model does.
+  @Test func theOtherRequestsOfVFIO() throws {
+    var script = """
+      ctx = open
+      iommu io kind=vtd
+      device add nic behind $io
+      open "/dev/vfio/0" -> ENOENT
+      f = open "/dev/vfio/devices/vfio0"
+      on $ctx
+
+      """
+    func calls(_ file: ModelledPage.OtherFile, _ name: String, _ errno: String) -> String {
+      ModelledPage.otherRequests.filter { $0.file == file }.map {
+        "ioctl \(name) \($0.number) arg=0 -> \(errno)\n"
+      }
+      .joined()
+    }
+    script += calls(.container, "$ctx", "ENOTTY") + calls(.device, "$f", "EINVAL")
+    script +=
+      "request VFIO_DEVICE_BIND_IOMMUFD argsz=16 iommufd=$ctx on=$f\n" + calls(.device, "$f", "ENOTTY")
+    let rigs = Rigs(kernel: .standard)
+    let result = Interpreter.run(SourceFile(name: "vfio.iofd", text: script), loader: MemoryLoader()) {
+      try rigs.make()
+    }
+    #expect(result.verdict == .passed, "\(DiagnosticRenderer().render(result.allDiagnostics))")
+    #expect(result.counts.passed > ModelledPage.otherRequests.count)
+    let numbers = Set(CommandTable.vfioDevice.map(\.request))
+    #expect(ModelledPage.otherRequests.allSatisfy { $0.file != .device || !numbers.contains($0.number) })
   }
 
   @Test func nothingInTheManualPageIsARequest() throws {

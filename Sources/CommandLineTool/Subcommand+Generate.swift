@@ -96,10 +96,7 @@ extension ToolDescription {
       exitStatuses: ExitStatus.allCases.map { ($0.rawValue, $0.meaning) },
       variables: [
         ("NO_COLOR", "Where it is set to anything, nothing is coloured."),
-        (
-          "TERM",
-          "Without a terminal that can be written over, \"dumb\", the prompt has no completion and no hints."
-        ),
+        ("TERM", "With dumb, nothing is coloured, and the prompt has no completion and no hints."),
         ("XDG_STATE_HOME", "Where the history of the prompt is kept, in iofd/history (~/.local/state)."),
         ("TMPDIR", "Where processes that play corpora and programs meet (/tmp)."),
       ],

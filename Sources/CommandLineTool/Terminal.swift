@@ -12,10 +12,11 @@ enum Terminal {
     getenv("TERM").map { !["", "dumb"].contains(String(cString: $0)) } ?? false
   }
 
-  /// Colours are wanted: it is a terminal, and `NO_COLOR` is not set (to anything but nothing).
+  /// Colours are wanted: it is a terminal that understands escape sequences, and `NO_COLOR` is not set (to anything but
+  /// nothing).
   static func usesColour(_ output: ByteOutput) -> Bool {
     let isRefused = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
-    return output.isTerminal && !isRefused
+    return output.isTerminal && canErase && !isRefused
   }
 
   /// A message to people about the command itself, `iofd: ...`.

@@ -138,6 +138,7 @@ enum EmacsMode {
                     '(("Tests" "^[ \\t]*test[ \\t]+\\"\\\\([^\\"\\n]*\\\\)\\"" 1)
                       ("Procedures" "^[ \\t]*def[ \\t]+\\\\([A-Za-z0-9_-]+\\\\)" 1)
                       ("Sections" "^[ \\t]*section[ \\t]+\\"\\\\([^\\"\\n]*\\\\)\\"" 1)))
+        (setq-local compilation-environment (cons "NO_COLOR=1" compilation-environment))
         (when buffer-file-name
           (setq-local compile-command
                       (concat iofd-program " check --diag short " (shell-quote-argument buffer-file-name)))))

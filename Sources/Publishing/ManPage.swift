@@ -75,7 +75,7 @@ enum ManPage {
     ("findings/", "What iofd fuzz found, where --findings names no other place."),
   ]
 
-  /// Command lines; tests run those that need no file.
+  /// Command lines; tests run those that need no program.
   static let examples: [(what: String, lines: [String])] = [
     ("A statement, and what it answers", ["iofd -c 'vm = ioas create'"]),
     ("A script through a pipe", ["printf 'vm = ioas create\\ndestroy $vm\\n' | iofd"]),

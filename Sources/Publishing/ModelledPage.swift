@@ -118,7 +118,7 @@ enum ModelledPage {
         ["option", "takes", "what it is"],
         kind.options.map { option in
           let takes =
-            option.words?.joined(separator: ", ") ?? (option.isFlag ? "nothing, or 0 or 1" : "a number")
+            option.words?.joined(separator: ", ") ?? (option.isFlag ? "nothing, or 0 for off" : "a number")
           return [Markdown.code(option.name), takes, option.summary]
         })
     }

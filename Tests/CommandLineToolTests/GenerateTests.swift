@@ -42,6 +42,28 @@ struct GenerateTests {
     #expect(try tool.run(["completions", "csh"]).status == 2)
   }
 
+  /// The command lines of the manual page, but for the one that runs every example, and the one of somebody's program.
+  @Test func examplesOfTheManualPage() throws {
+    let tool = try Tool()
+    let page = try HostFile.read(Self.root + "/grammar/man/iofd.1", limit: 1 << 20)
+    var isExample = false
+    var lines: [String] = []
+    for line in String(decoding: page, as: UTF8.self).split(separator: "\n") {
+      if line == ".EX" || line == ".EE" {
+        isExample = line == ".EX"
+      } else if isExample {
+        lines.append(
+          String(line).replacing(#"\(aq"#, with: "'").replacing(#"\-"#, with: "-").replacing(
+            #"\e"#, with: #"\"#))
+      }
+    }
+    #expect(lines.count >= 6)
+    for line in lines where !line.contains("./program") && !line.hasSuffix(" examples") {
+      let outcome = try tool.shell("cd \"\(Self.root)\"; \(line)")
+      #expect(outcome.status == 0 && !outcome.output.isEmpty, "\(line): \(outcome.errors)")
+    }
+  }
+
   /// Each command and option is in each shell's file.
   @Test(arguments: ["bash", "zsh", "fish"])
   func completionKnowsEveryOption(_ shell: String) throws {

@@ -3,7 +3,8 @@
 # Usage: check.py EDITOR GRAMMAR SCRIPT...     EDITOR is vim, emacs or textmate
 #
 # Opens the script of spots.txt in an editor and compares what it makes of the marked places; then opens every SCRIPT, in
-# which no number may be coloured as wrong, and for Emacs every line must be indented as it is.
+# which no number may be coloured as wrong, and for Emacs every line must be indented as it is. With the `iofd` of $PATH the
+# editor also checks a script with a mistake and lays one out.
 import os
 import shutil
 import subprocess
@@ -50,6 +51,11 @@ def spots(path):
                 assert column < len(lines[-1]), f'{path}: behind the end: {lines[-1]}'
                 places.append((len(lines) - 1, column, name))
     return lines, places
+
+
+# A script with a mistake in line 2, column 6, and one to lay out.
+MISTAKE = 'vm = ioas create\nx  = iaos create\n'
+LOOSE, LAID_OUT = 'vm   =   ioas   create\n', 'vm = ioas create\n'
 
 
 def textmate(grammar, scripts, lines, places):
@@ -101,6 +107,15 @@ def vim(grammar, scripts, lines, places):
                 '  endwhile',
                 'endfor',
             ]
+        for name, text in [('mistake', MISTAKE), ('loose', LOOSE)]:
+            with open(f'{work}/{name}.iofd', 'w', encoding='utf-8') as file:
+                file.write(text)
+        commands += [
+            f'edit {work}/mistake.iofd', 'set shellpipe=>', 'silent make',
+            'let g:error = filter(getqflist(), "v:val.valid")[0]',
+            'call add(g:found, string([g:error.lnum, g:error.col, g:error.type]))',
+            f'edit! {work}/loose.iofd', 'normal gggqG', 'call add(g:found, join(getline(1, "$"), "\\n") . "\\n")',
+        ]
         commands += [f"call writefile(g:found, '{work}/found')", f"call writefile(g:wrong, '{work}/wrong')", 'qa!']
         with open(f'{work}/script.vim', 'w', encoding='utf-8') as file:
             file.write('\n'.join(commands) + '\n')
@@ -108,8 +123,11 @@ def vim(grammar, scripts, lines, places):
             ['vim', '-es', '-N', '-u', 'NONE', '-i', 'NONE', '-S', f'{work}/script.vim'], check=True, timeout=300,
             stdin=subprocess.DEVNULL, env={**os.environ, 'HOME': work})
         with open(f'{work}/found', encoding='utf-8') as file:
-            kind, comment, *found = file.read().split('\n')[:-1]
+            kind, comment, *found, error, laid_out = file.read().split('\n')[:-1]
         assert (kind, comment) == ('iofd', '# %s'), (kind, comment)
+        assert error == "[2, 6, 'e']", error
+        # A line end inside a line is written as a NUL byte.
+        assert laid_out.replace('\0', '\n') == LAID_OUT, laid_out
         with open(f'{work}/wrong', encoding='utf-8') as file:
             return found, file.read().split('\n')[:-1]
 
@@ -121,6 +139,8 @@ def emacs(grammar, scripts, lines, places):
     with tempfile.TemporaryDirectory() as work:
         with open(f'{work}/spots.iofd', 'w', encoding='utf-8') as file:
             file.write('\n'.join(lines) + '\n')
+        with open(f'{work}/mistake.iofd', 'w', encoding='utf-8') as file:
+            file.write(MISTAKE)
         positions = ' '.join(f'({line} . {column})' for line, column, _ in places)
         program = f'''
           (require 'iofd-mode)
@@ -133,6 +153,18 @@ def emacs(grammar, scripts, lines, places):
             (forward-char (cdr place))
             (let ((face (get-text-property (point) 'face)))
               (princ (format "%s\\n" (or (if (consp face) (car face) face) "")))))
+          (with-temp-buffer
+            (insert {quoted(LOOSE)})
+            (iofd-mode)
+            (iofd-format-buffer)
+            (unless (equal (buffer-string) {quoted(LAID_OUT)}) (error "Laid out as %S" (buffer-string))))
+          (find-file {quoted(work + "/mistake.iofd")})
+          (let ((compilation-ask-about-save nil))
+            (with-current-buffer (compile compile-command)
+              (while (process-live-p (get-buffer-process (current-buffer))) (accept-process-output nil 0.1))
+              (goto-char (point-min))
+              (compilation-next-error 1)
+              (unless (looking-at ".*mistake.iofd:2:6: error") (error "Compiled: %s" (buffer-substring-no-properties (point-min) (point-max))))))
           (princ "--\\n")
           (dolist (script '({' '.join(quoted(os.path.abspath(s)) for s in scripts)}))
             (with-temp-buffer

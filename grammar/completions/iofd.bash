@@ -3,7 +3,7 @@
 # bash completion for iofd: source it, or copy it to a directory that bash-completion reads.
 
 _iofd_mistakes='skip-unmap-flush skip-device-flush wrong-domain-flush short-flush leaf-only-flush skip-sync skip-context-flush reuse-tag skip-pasid-flush skip-map-flush skip-dirty-flush torn-context'
-_iofd_topics='DESTROY E2BIG EACCES EADDRINUSE EAGAIN EBADE EBADF EBADFD EBUSY EDEADLK EEXIST EFAULT EINTR EINVAL EIO EMFILE EMSGSIZE ENFILE ENODEV ENOENT ENOMEM ENOSPC ENOSYS ENOTTY ENXIO EOPNOTSUPP EOVERFLOW EPERM ERANGE ESPIPE FAULT_QUEUE_ALLOC GET_HW_INFO HWPT_ALLOC HWPT_GET_DIRTY_BITMAP HWPT_INVALIDATE HWPT_SET_DIRTY_TRACKING HW_QUEUE_ALLOC IOAS_ALLOC IOAS_ALLOW_IOVAS IOAS_CHANGE_PROCESS IOAS_COPY IOAS_IOVA_RANGES IOAS_MAP IOAS_MAP_FILE IOAS_NOIOMMU_GET_PA IOAS_UNMAP OPTION P0001 P0002 P0003 P0004 P0005 P0006 P0007 P0008 P0009 P0010 P0101 P0102 P0103 P0104 P0110 P0111 P0112 P0113 P0114 P0115 P0116 P0117 P0118 P0119 P0201 P0202 P0203 P0204 P0205 P0206 P0207 P0208 P0209 P0210 P0211 P0212 P0213 P0214 P0215 P0216 P0217 P0218 P0219 P0301 P0302 P0303 P0304 P0305 P0306 P0401 P0402 P0403 P0404 P0405 P0406 P0407 R0001 R0002 R0003 R0004 R0005 R0006 R0007 R0008 R0009 R0010 R0011 R0012 R0013 R0014 R0015 R0016 R0017 R0018 R0019 R0020 R0021 R0022 R0023 R0024 R0025 R0026 R0027 R0029 R0030 R0040 R0041 R0042 R0050 R0060 R0101 R0102 TEST_CMD VDEVICE_ALLOC VEVENTQ_ALLOC VFIO_CHECK_EXTENSION VFIO_DEVICE_ATTACH_IOMMUFD_PT VFIO_DEVICE_BIND_IOMMUFD VFIO_DEVICE_DETACH_IOMMUFD_PT VFIO_DEVICE_GET_INFO VFIO_DEVICE_RESET VFIO_GET_API_VERSION VFIO_IOAS VFIO_IOMMU_GET_INFO VFIO_IOMMU_MAP_DMA VFIO_IOMMU_UNMAP_DMA VFIO_SET_IOMMU VIOMMU_ALLOC X0101 X0102 X0103 X0104 X0105 X0106 X0107 X0108 X0109 X0110 X0111 X0112 X0113 X0114 X0115 X0116 X0117 X0118 X0119 X0130 X0131 X0132 X0133 X0134 X0135 X0136 X0139 X0140 X0141 X0142 X0143 access allow area ats attach bind bug cached capability change-process check close copy count cut def defer destroy detach device diff dirty dma dmabuf dup event exists expect explain explore export fail fault faultq file fill for graph grow hwinfo hwpt hwqueue if include invalidate ioas ioctl iofd iommu iova irq le16 le32 le64 leaf length machine map mapfd mem memlock memory-limit on open option parallel param phys physical pins poll process random raw read refs reg replace request require reserve run section selftest seq show snapshot space stale state sweep table test thread translate unbind unmap va vdevice veventq vfio vfio-ioas viommu walk write xfail zero'
+_iofd_topics='DESTROY E2BIG EACCES EADDRINUSE EAGAIN EBADE EBADF EBADFD EBUSY EDEADLK EEXIST EFAULT EINTR EINVAL EIO EMFILE EMSGSIZE ENFILE ENODEV ENOENT ENOMEM ENOSPC ENOSYS ENOTTY ENXIO EOPNOTSUPP EOVERFLOW EPERM ERANGE ESPIPE FAULT_QUEUE_ALLOC GET_HW_INFO HWPT_ALLOC HWPT_GET_DIRTY_BITMAP HWPT_INVALIDATE HWPT_SET_DIRTY_TRACKING HW_QUEUE_ALLOC IOAS_ALLOC IOAS_ALLOW_IOVAS IOAS_CHANGE_PROCESS IOAS_COPY IOAS_IOVA_RANGES IOAS_MAP IOAS_MAP_FILE IOAS_NOIOMMU_GET_PA IOAS_UNMAP L0001 L0002 L0003 L0004 L0005 L0006 L0007 L0008 L0009 L0010 L0011 L0012 L0013 L0014 OPTION P0001 P0002 P0003 P0004 P0005 P0006 P0007 P0008 P0009 P0010 P0101 P0102 P0103 P0104 P0110 P0111 P0112 P0113 P0114 P0115 P0116 P0117 P0118 P0119 P0201 P0202 P0203 P0204 P0205 P0206 P0207 P0208 P0209 P0210 P0211 P0212 P0213 P0214 P0215 P0216 P0217 P0218 P0219 P0301 P0302 P0303 P0304 P0305 P0306 P0401 P0402 P0403 P0404 P0405 P0406 P0407 R0001 R0002 R0003 R0004 R0005 R0006 R0007 R0008 R0009 R0010 R0011 R0012 R0013 R0014 R0015 R0016 R0017 R0018 R0019 R0020 R0021 R0022 R0023 R0024 R0025 R0026 R0027 R0029 R0030 R0040 R0041 R0042 R0050 R0060 R0101 R0102 TEST_CMD VDEVICE_ALLOC VEVENTQ_ALLOC VFIO_CHECK_EXTENSION VFIO_DEVICE_ATTACH_IOMMUFD_PT VFIO_DEVICE_BIND_IOMMUFD VFIO_DEVICE_DETACH_IOMMUFD_PT VFIO_DEVICE_GET_INFO VFIO_DEVICE_RESET VFIO_GET_API_VERSION VFIO_IOAS VFIO_IOMMU_GET_INFO VFIO_IOMMU_MAP_DMA VFIO_IOMMU_UNMAP_DMA VFIO_SET_IOMMU VIOMMU_ALLOC X0101 X0102 X0103 X0104 X0105 X0106 X0107 X0108 X0109 X0110 X0111 X0112 X0113 X0114 X0115 X0116 X0117 X0118 X0119 X0130 X0131 X0132 X0133 X0134 X0135 X0136 X0139 X0140 X0141 X0142 X0143 access allow area ats attach bind bug cached capability change-process check close copy count cut def defer destroy detach device diff dirty dma dmabuf dup event exists expect explain explore export fail fault faultq file fill for graph grow hwinfo hwpt hwqueue if include invalidate ioas ioctl iofd iommu iova irq le16 le32 le64 leaf length machine map mapfd mem memlock memory-limit on open option parallel param phys physical pins poll process random raw read refs reg replace request require reserve run section selftest seq show snapshot space stale state sweep table test thread translate unbind unmap va vdevice veventq vfio vfio-ioas viommu walk write xfail zero'
 
 # What may stand behind an option: _iofd_value COMMAND OPTION TEXT sets COMPREPLY, of whole values.
 _iofd_value() {
@@ -85,7 +85,13 @@ _iofd_value() {
     check/--backend) _iofd_backend "$text" ;;
     check/-D) : ;;
     check/--diag) COMPREPLY=($(compgen -W 'text short json github' -- "$text")) ;;
+    lint/--kernel) COMPREPLY=($(compgen -W '6.12 7.2' -- "$text")) ;;
+    lint/--backend) _iofd_backend "$text" ;;
+    lint/-D) : ;;
+    lint/--diag) COMPREPLY=($(compgen -W 'text short json github' -- "$text")) ;;
     fmt/--diag) COMPREPLY=($(compgen -W 'text short json github' -- "$text")) ;;
+    lsp/--kernel) COMPREPLY=($(compgen -W '6.12 7.2' -- "$text")) ;;
+    lsp/--backend) _iofd_backend "$text" ;;
     graph/--output|graph/-o) _iofd_files '' "$text" ;;
     graph/--format) COMPREPLY=($(compgen -W 'text dot svg json' -- "$text")) ;;
     graph/--show) COMPREPLY=($(compgen -W 'objects edges areas ranges domains accounting devices groups iommus caches queues faults processes requests' -- "$text")) ;;
@@ -162,7 +168,7 @@ _iofd() {
   local text=${words[count - 1]} before=${words[count - 2]}
   COMPREPLY=()
   case "${words[1]}" in
-    run|exec|replay|fuzz|minimize|import|export|check|fmt|explain|graph|bench|completions|generate) ((count > 2)) && command=${words[1]} ;;
+    run|exec|replay|fuzz|minimize|import|export|check|lint|fmt|lsp|explain|graph|bench|completions|generate) ((count > 2)) && command=${words[1]} ;;
   esac
   case "$command" in
     exec)
@@ -268,7 +274,13 @@ _iofd_takes() {
     check/--backend) echo yes ;;
     check/-D) echo yes ;;
     check/--diag) echo yes ;;
+    lint/--kernel) echo yes ;;
+    lint/--backend) echo yes ;;
+    lint/-D) echo yes ;;
+    lint/--diag) echo yes ;;
     fmt/--diag) echo yes ;;
+    lsp/--kernel) echo yes ;;
+    lsp/--backend) echo yes ;;
     graph/--output|graph/-o) echo yes ;;
     graph/--format) echo yes ;;
     graph/--show) echo yes ;;
@@ -325,9 +337,16 @@ _iofd_rest() {
       options='--kernel --backend -D --diag --help'
       [[ $text != -* ]] && _iofd_files '' "$text" && return
       ;;
+    lint)
+      options='--kernel --backend -D --diag --help'
+      [[ $text != -* ]] && _iofd_files '' "$text" && return
+      ;;
     fmt)
       options='--check --diag --help'
       [[ $text != -* ]] && _iofd_files '' "$text" && return
+      ;;
+    lsp)
+      options='--kernel --backend --stdio --help'
       ;;
     explain)
       options='--help'
@@ -350,7 +369,7 @@ _iofd_rest() {
       ;;
     *)
       options='--kernel --backend --target -D -c -f -i --help --version'
-      ((count == 2)) && [[ $text != -* ]] && options='run exec replay fuzz minimize import export check fmt explain graph bench completions generate'
+      ((count == 2)) && [[ $text != -* ]] && options='run exec replay fuzz minimize import export check lint fmt lsp explain graph bench completions generate'
       ;;
   esac
   COMPREPLY=($(compgen -W "$options" -- "$text"))

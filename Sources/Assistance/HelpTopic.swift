@@ -86,7 +86,8 @@ public struct HelpTopic: Sendable {
       text: paragraph(
         "In a script a command must succeed unless its line says something else; at the prompt nothing is expected. "
           + "'-> EEXIST' names the errno, '-> EEXIST|EINVAL' leaves a choice, '-> iova=0x1000' looks at a result and "
-          + "'-> iova=?a' binds it. '!' in front: any errno; '?': whatever comes.",
+          + "'-> iova=?a' binds it. '-> ?' waits for 'iofd run --update=accept' to fill it in. '!' in front: any errno; '?': "
+          + "whatever comes.",
         "Comparisons: = != < <= > >= in has ~. Lists: [a, b] in order, [a, ..., c] with a gap, {a, b} in any order. "
           + "'none' is nothing. '-> rejected' says that nothing has changed either.",
         "Outcomes: " + Keywords.outcomes.joined(separator: " ") + " and every errno."),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 internal import Bench
+internal import Glibc
+internal import Interpreter
+internal import LineEditing
 internal import Runner
 internal import UAPI
 
@@ -20,6 +23,11 @@ extension Subcommand {
       OptionRow(
         "--sweep", value: .optional("FILE"),
         help: "make every call fail at each of its fallible steps before it succeeds; count them in a table"),
+      OptionRow(
+        "--update", value: .required("no|new|accept|review"),
+        help:
+          "write clauses that do not hold anew: into FILE.new, into FILE, or into FILE after asking; with CI set only new (no)"
+      ),
       OptionRow("--until", value: .required("LINE"), help: "stop behind this line"),
       OptionRow("--trace", value: .optional("FILE"), help: "tell every request, decoded"),
       OptionRow(
@@ -62,6 +70,7 @@ private struct BatchRun {
     configuration.filter = arguments.all("--filter").filter { !$0.isEmpty }
     configuration.check = arguments.has("--check")
     configuration.sweeps = arguments.has("--sweep")
+    configuration.update = try Self.updateMode(arguments, paths)
     configuration.until = try arguments.number("--until", minimum: 1)
     let level = try arguments.choice("--trace-level", TraceLevel.self)
     configuration.trace =
@@ -86,6 +95,27 @@ private struct BatchRun {
       throw UsageError(message: "only one report can go to standard output")
     }
     self.reports = reports
+  }
+
+  /// With `CI` set nothing is changed in place, whatever was asked for.
+  private static func updateMode(_ arguments: Arguments, _ paths: [String]) throws(UsageError) -> UpdateMode {
+    guard let mode = try arguments.choice("--update", UpdateMode.self), mode != .no else { return .no }
+    guard !arguments.has("--sweep") else {
+      throw UsageError(message: "--update writes what is answered, and --sweep makes calls fail")
+    }
+    guard !paths.contains(ScriptTree.standardInput) else {
+      throw UsageError(message: "a script from standard input cannot be updated", help: "give a file")
+    }
+    if let value = getenv("CI").map({ String(cString: $0) }), !["", "0", "false"].contains(value) {
+      if mode != .new { Terminal.complain("CI is set, so --update=\(mode.rawValue) only writes FILE.new") }
+      return .new
+    }
+    guard mode != .review || isatty(0) == 1 && isatty(1) == 1 else {
+      throw UsageError(
+        message: "--update=review asks a person, and there is no terminal",
+        help: "--update=new writes FILE.new, to be looked at later")
+    }
+    return mode
   }
 
   func run() throws(UsageError) -> ExitStatus {
@@ -119,6 +149,15 @@ private struct BatchRun {
         Terminal.complain(error.description)
         return .usage
       }
+    }
+    var configuration = configuration
+    if configuration.update == .review {
+      let editor = PlainEditor {
+        standardOutput.write($0)
+        standardOutput.flush()
+      }
+      let reviewer = Reviewer(output: standardOutput, editor: editor)
+      configuration.review = { reviewer.decide($0, $1, $2, $3) }
     }
     let totals = Runner(configuration).run(
       ScriptTree(paths).entries, sinks: sinks + reports, mayGoOn: { people.failure == nil })

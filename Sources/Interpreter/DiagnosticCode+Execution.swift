@@ -19,7 +19,8 @@ extension DiagnosticCode {
     explanation:
       "In a file a command must succeed unless it says otherwise. The message shows what was "
       + "expected and what came, the request as it was sent, the check that refused it, and a line to "
-      + "paste if the new outcome is right.",
+      + "paste if the new outcome is right; 'iofd run --update=accept' pastes it. '-> ?' asks for that, and is "
+      + "never what came.",
     example: "vm = ioas create -> EINVAL")
 
   static let wrongResult = DiagnosticCode(

@@ -127,6 +127,7 @@ extension Executor {
       switch explore.demand.outcome {
       case .oneOf(let accepted): (accepted.contains(.ok), accepted.contains(.failed))
       case .succeed, .failSomehow: (true, false)
+      case .open: (true, false)
       case .anything: (true, true)
       }
     if let failure, !mayBe.failed {
@@ -138,6 +139,10 @@ extension Executor {
           .wrongOutcome, in: node.place.source, at: node.place.span,
           "all \(schedules) schedules keep the promises, and one was expected not to")
       }
+    }
+    if failure == nil {
+      observe(
+        explore.demand, at: explore.demandSpan, node, [("schedules", .number(UInt64(schedules)), .number)])
     }
     var bound: [(slot: Int, value: Value)] = []
     do throws(Stop) {
@@ -158,6 +163,9 @@ extension Executor {
       return stop(error, node)
     }
     for (slot, value) in bound { slots[slot] = value }
+    if case .open = explore.demand.outcome {
+      return settle(false, node) { openClause(node, "schedules=\(schedules)") }
+    }
     settle(true, node) { unreachable(node) }
   }
 

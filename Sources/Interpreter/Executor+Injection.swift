@@ -99,6 +99,9 @@ extension Executor {
 
   private func judge(_ injection: InjectionNode, _ node: Node, _ results: [(name: String, value: Value)]) {
     injectionResults = results
+    observe(
+      injection.demand, at: injection.demandSpan, node,
+      zip(results, InjectionNode.results(injection.kind)).map { ($0.name, $0.value, $1.shape) })
     var bound: [(slot: Int, value: Value)] = []
     do throws(Stop) {
       for check in injection.demand.checks {
@@ -109,6 +112,9 @@ extension Executor {
       }
     } catch { return stop(error, node) }
     for (slot, value) in bound { slots[slot] = value }
+    if case .open = injection.demand.outcome {
+      return settle(false, node) { openClause(node, injectionText(injection.kind, results)) }
+    }
     settle(true, node) { Diagnostic(.wrongResult, in: node.place.source, at: node.place.span, "") }
   }
 

@@ -99,8 +99,12 @@ extension Executor {
     if let plan = lastPlan { details += stateDetails(plan, sent, printer) }
     details += boundDetails(command)
     details.append(Diagnostic.Detail("paste", "-> \(got)"))
-    details.append(
-      Diagnostic.Detail("again", "iofd run \(program.source.name) --until \(againLine(node)) --trace"))
+    let run = "iofd run \(program.source.name)"
+    // What is typed has no file.
+    if case .open = command.demand.outcome, program.source.name.first != "<" {
+      details.append(Diagnostic.Detail("fill in", "\(run) --update=accept"))
+    }
+    details.append(Diagnostic.Detail("again", "\(run) --until \(againLine(node)) --trace"))
     let code: DiagnosticCode = check == nil ? .wrongOutcome : .wrongResult
     let message = check == nil ? "\(name) ended differently" : "\(name) gave a different result"
     return Diagnostic(
@@ -141,6 +145,7 @@ extension Executor {
     case .succeed: "ok"
     case .failSomehow: "any errno"
     case .anything: "anything"
+    case .open: "what nobody has written down yet"
     case .oneOf: demand.text
     }
   }
@@ -153,7 +158,9 @@ extension Executor {
   }
 
   /// The outcome, and each result that is worth saying: `ok`, `iova=0x1000`.
-  func outcomeParts(_ command: CommandNode, _ printer: ValueText) -> [String] {
+  ///
+  /// - Parameter isWritten: it is to be written into the script, so a number that only this run gave an object is left out.
+  func outcomeParts(_ command: CommandNode, _ printer: ValueText, isWritten: Bool = false) -> [String] {
     guard errno == 0 else { return [Errno(code: errno).name] }
     var parts: [String] =
       switch ending {
@@ -176,12 +183,20 @@ extension Executor {
       } else {
         text = printer.text(value, spec.shape)
       }
+      if isWritten, isObjectNumber(spec), !text.hasPrefix("$") { continue }
       // A walk's steps have been printed as lines.
       guard text.utf8.count <= Self.longestAnswer else { continue }
       parts.append("\(spec.name)=\(text)")
       if parts.count > 6 { break }
     }
     return parts
+  }
+
+  /// The number of an object, which another run may give to something else.
+  private func isObjectNumber(_ spec: ResultSpec) -> Bool {
+    if case .object = spec.shape { return true }
+    guard case .part(let part) = spec.source else { return false }
+    return part != .flags
   }
 
   /// A raw request has all its fields for results; those that only go in, and a result of 0, say nothing.

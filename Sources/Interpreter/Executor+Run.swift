@@ -55,10 +55,12 @@ extension Executor {
       switch run.demand.outcome {
       case .oneOf(let accepted): (accepted.contains(.ok), accepted.contains(.blocked))
       case .succeed, .failSomehow: (true, false)
+      case .open: (false, false)
       case .anything: (true, true)
       }
     let isArrived = policy.stop == (run.point == nil ? .ended : .arrived)
     if isArrived || policy.stop == .blocked { answers?.note(run, isArrived ? .ok : .blocked) }
+    observe(run, policy.stop == .blocked ? "blocked" : isArrived ? "ok" : nil, mayBe, node)
     settle(isArrived && mayBe.ok || policy.stop == .blocked && mayBe.blocked, node) {
       let name = run.thread.name
       let message =

@@ -111,6 +111,8 @@ final class Executor {
   var injectionResults: [(name: String, value: Value)] = []
   /// Takes what commands answer; nil where nobody will ask.
   var answers: AnswerLog?
+  /// Takes what would have to stand in the clauses; nil where nobody writes them.
+  let clauses: ClauseLog?
   /// The last command that was refused, as long as somebody may ask.
   var refused: RefusedCommand?
   /// What `mem check` wanted and what it found.
@@ -154,6 +156,7 @@ final class Executor {
     isTracing = traceLevel != nil || keepsRequests
     checks = options.check
     sweepsAll = options.sweeps
+    clauses = options.clauses
     if options.sweeps { sweep = FailureSweep(kinds: nil) }
     cancellation = options.cancellation
     until = options.until
@@ -324,12 +327,17 @@ final class Executor {
       case .succeed: errno == 0 && ending == .completed
       case .failSomehow: errno != 0 || ending == .faulted
       case .anything: true
+      case .open: false
       case .oneOf(let accepted): accepts(accepted)
       }
+    var held: [(slot: Int, value: Value)] = []
+    if let clauses { held = observe(command, node, isAsExpected: isAsExpected, in: clauses) }
     if isAsExpected && command.demand.checks.isEmpty && node.expectedFailure == nil {
       report.passed &+= 1
     } else {
       judge(command, node, isAsExpected: isAsExpected)
+      // What a clause binds is there for the statements behind it, even if another part of it is to be written anew.
+      for (slot, value) in held { slots[slot] = value }
     }
     for index in command.bindings.indices {
       let (slot, index) = command.bindings[index]

@@ -42,7 +42,8 @@ public enum Interpreter {
         .failed, [],
         problems + [Diagnostic(.noMachine, in: source, at: Span.zero, "cannot make a machine: \(error)")])
     }
-    let (program, resolver) = resolve(file, loader, Environment(rig), options.defines)
+    let (program, resolver) = resolve(
+      file, loader, Environment(rig), options.defines, keepsVisible: options.clauses != nil)
     let diagnostics = problems + resolver.diagnostics
     if diagnostics.contains(where: { $0.severity == .error }) { return over(.invalid, [], diagnostics) }
     if let reason = program.skipReason { return over(.skipped(reason), [], diagnostics) }
@@ -69,11 +70,13 @@ public enum Interpreter {
   }
 
   private static func resolve(
-    _ file: ScriptFile, _ loader: any ScriptLoader, _ environment: Environment, _ defines: [String: String]
+    _ file: ScriptFile, _ loader: any ScriptLoader, _ environment: Environment, _ defines: [String: String],
+    keepsVisible: Bool = false
   ) -> (Program, Resolver) {
     let program = Program(source: file.source)
     let resolver = Resolver(
-      program: program, environment: environment, loader: loader, defines: defines, expectsSuccess: true)
+      program: program, environment: environment, loader: loader, defines: defines, expectsSuccess: true,
+      keepsVisible: keepsVisible)
     resolver.resolve(file)
     return (program, resolver)
   }

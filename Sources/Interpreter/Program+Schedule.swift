@@ -26,8 +26,13 @@ final class RunNode {
   /// How many times the point is passed; nil for once.
   let times: Code?
   let demand: Demand
+  /// The expectation clause; empty where there is none.
+  let demandSpan: Span
 
-  init(thread: ThreadNode, point: (name: String, place: Place)?, times: Code?, demand: Demand) {
+  init(
+    thread: ThreadNode, point: (name: String, place: Place)?, times: Code?, demand: Demand, demandSpan: Span
+  ) {
+    self.demandSpan = demandSpan
     self.thread = thread
     self.point = point
     self.times = times
@@ -42,10 +47,15 @@ final class ExploreNode {
   let bound: Code?
   let body: [Node]
   let demand: Demand
+  /// The expectation clause; empty where there is none.
+  let demandSpan: Span
   /// The statements of the body as they are written.
   let text: [String]
 
-  init(threads: [ThreadNode], bound: Code?, body: [Node], demand: Demand, text: [String]) {
+  init(
+    threads: [ThreadNode], bound: Code?, body: [Node], demand: Demand, demandSpan: Span, text: [String]
+  ) {
+    self.demandSpan = demandSpan
     self.threads = threads
     self.bound = bound
     self.body = body

@@ -47,11 +47,14 @@ final class CommandNode {
   let command: Command
   /// The expectation clause, or the command where there is none.
   let demandSpan: Span
+  /// Slots of the names that the clause may speak of, the nearest first; only kept for those who write clauses.
+  let visible: [Int]
 
   init(
     verb: Verb?, body: Body, demand: Demand, bindings: [(slot: Int, result: Int)], command: Command,
-    demandSpan: Span
+    demandSpan: Span, visible: [Int] = []
   ) {
+    self.visible = visible
     self.verb = verb
     self.body = body
     self.demand = demand
@@ -67,6 +70,8 @@ struct Demand {
     case succeed
     case failSomehow
     case anything
+    /// `-> ?`: nobody has said yet, so nothing is right.
+    case open
     case oneOf([Accepted])
   }
   enum Accepted: Equatable {
@@ -220,13 +225,16 @@ final class InjectionNode {
   let kinds: [(word: String, place: Place)]
   let body: [Node]
   let demand: Demand
+  /// The expectation clause; empty where there is none.
+  let demandSpan: Span
   /// From the word to the options.
   let header: Span
 
   init(
     kind: InjectionStatement.Kind, nth: Code?, kinds: [(word: String, place: Place)], body: [Node],
-    demand: Demand, header: Span
+    demand: Demand, demandSpan: Span, header: Span
   ) {
+    self.demandSpan = demandSpan
     self.kind = kind
     self.nth = nth
     self.kinds = kinds

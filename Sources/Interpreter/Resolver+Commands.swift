@@ -32,6 +32,7 @@ extension Resolver {
       return nil
     }
     // What is expected is read before the names are bound: `vm = ... -> id=$vm` speaks of the old one.
+    let visible = keepsVisible ? visibleSlots : []
     let demand = resolveDemand(statement, results: results, isCall: verb == nil)
     var bindings: [(slot: Int, result: Int)] = []
     for (index, symbol) in statement.bindings.enumerated() {
@@ -54,7 +55,8 @@ extension Resolver {
     }
     return CommandNode(
       verb: verb, body: body, demand: demand, bindings: bindings, command: statement.command,
-      demandSpan: statement.expectation?.span ?? statement.mark?.span ?? statement.command.span)
+      demandSpan: statement.expectation?.span ?? statement.mark?.span ?? statement.command.span,
+      visible: visible)
   }
 
   /// The word in the place of an operand, as the name that it binds.

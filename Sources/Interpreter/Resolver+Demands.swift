@@ -29,7 +29,7 @@ extension Resolver {
   }
 
   func demand(_ expectation: Expectation, results: [ResultSpec]) -> Demand {
-    var outcome = Demand.Outcome.succeed
+    var outcome = expectation.isOpen ? Demand.Outcome.open : .succeed
     if !expectation.alternatives.isEmpty {
       outcome = .oneOf(accepted(expectation.alternatives))
     }

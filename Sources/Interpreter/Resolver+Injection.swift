@@ -53,7 +53,8 @@ extension Resolver {
       demand = self.demand(expectation, results: InjectionNode.results(injection.kind))
     }
     return InjectionNode(
-      kind: injection.kind, nth: nth, kinds: kinds, body: body, demand: demand, header: header)
+      kind: injection.kind, nth: nth, kinds: kinds, body: body, demand: demand,
+      demandSpan: injection.expectation?.span ?? .zero, header: header)
   }
 
   /// `alloc`, or `[alloc, pin]`.

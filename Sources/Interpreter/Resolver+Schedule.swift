@@ -62,7 +62,8 @@ extension Resolver {
     }
     guard let thread = thread(named: run.thread) else { return nil }
     return RunNode(
-      thread: thread, point: run.point.map { ($0.text, place($0.span)) }, times: times, demand: demand)
+      thread: thread, point: run.point.map { ($0.text, place($0.span)) }, times: times, demand: demand,
+      demandSpan: run.expectation?.span ?? .zero)
   }
 
   func resolve(_ explore: ExploreStatement, _ here: Place) -> ExploreNode? {
@@ -102,7 +103,7 @@ extension Resolver {
     }
     return ExploreNode(
       threads: threads, bound: bound, body: body, demand: demand,
-      text: explore.body.statements.map { Printer.text($0) })
+      demandSpan: explore.expectation?.span ?? .zero, text: explore.body.statements.map { Printer.text($0) })
   }
 
   private func threads(_ value: Expression) -> [ThreadNode] {

@@ -66,11 +66,14 @@ final class Resolver {
   var isInjecting = false
   /// For who asks about the script; nil where it is to be run.
   var notes: ScriptNotes?
+  /// Whether each command keeps which names its clause may speak of.
+  let keepsVisible: Bool
 
   init(
     program: Program, environment: Environment, loader: any ScriptLoader, defines: [String: String],
-    expectsSuccess: Bool
+    expectsSuccess: Bool, keepsVisible: Bool = false
   ) {
+    self.keepsVisible = keepsVisible
     self.program = program
     self.environment = environment
     self.loader = loader
@@ -213,6 +216,14 @@ final class Resolver {
       if scope.frame != nil { crossed = true }
     }
     return names
+  }
+
+  /// Slots of the names that can be read here, the nearest first.
+  var visibleSlots: [Int] {
+    visibleNames.compactMap { name in
+      guard case .found(let binding) = lookUp(name) else { return nil }
+      return binding.slot
+    }
   }
 
   /// A bare word where a value belongs.

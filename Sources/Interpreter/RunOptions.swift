@@ -84,6 +84,8 @@ public struct RunOptions {
 
   public init() {}
 
+  /// Takes what would have to stand in the script's clauses.
+  var clauses: ClauseLog?
   /// In the clock's nanoseconds; set when a run begins.
   var deadline: UInt64?
 }

@@ -26,18 +26,12 @@ extension Session {
     return script
   }
 
-  /// A change of an entry's text.
-  private struct Edit {
-    let span: Span
-    let text: String
-  }
-
   private func written(_ entry: SessionEntry) -> (String, leftOut: Int) {
     let source = entry.source
     guard entry.cancelledStep == nil && entry.obstacle == nil else {
       return (Self.commented(source.text(source.span), "interrupted"), 1)
     }
-    var edits: [Edit] = []
+    var edits: [TextEdit] = []
     var leftOut = 0
     let bound = Set(entry.nodes.flatMap { names(boundBy: $0) })
     for (index, node) in entry.nodes.enumerated() {
@@ -45,13 +39,13 @@ extension Session {
       case .notRun, .unmendable:
         // What follows on the same line is no part of the comment.
         edits.append(
-          Edit(span: node.place.span, text: Self.commented(source.text(node.place.span), "failed") + "\n"))
+          TextEdit(node.place.span, Self.commented(source.text(node.place.span), "failed") + "\n"))
         leftOut += 1
       case .replaced(let text):
         if case .command(let command) = node.kind {
           edits += replaced(command, by: expectation(entry.answers[index], boundHere: bound))
         } else {
-          edits.append(Edit(span: node.place.span, text: text))
+          edits.append(TextEdit(node.place.span, text))
         }
       case nil:
         guard case .command(let command) = node.kind else {
@@ -61,17 +55,17 @@ extension Session {
         // A call answers nothing, and what is written already holds.
         guard command.demandSpan == command.command.span, node.expectedFailure == nil else { continue }
         let text = expectation(entry.answers[index], boundHere: bound)
-        if !text.isEmpty { edits.append(Edit(span: Self.end(of: command), text: "  -> \(text)")) }
+        if !text.isEmpty { edits.append(TextEdit(Self.end(of: command), "  -> \(text)")) }
       }
     }
     for body in entry.definitions { for node in body { edits += changes(inBlock: node) } }
-    return (Self.applied(edits, to: source), leftOut)
+    return (String(decoding: TextEdit.applied(edits, to: source), as: UTF8.self), leftOut)
   }
 
   // MARK: Blocks
 
   /// Edits of everything inside a node.
-  private func changes(inside node: Node) -> [Edit] {
+  private func changes(inside node: Node) -> [TextEdit] {
     switch node.kind {
     case .loop(let loop): loop.body.flatMap { changes(inBlock: $0) }
     case .block(let body), .deferred(let body): body.flatMap { changes(inBlock: $0) }
@@ -84,7 +78,7 @@ extension Session {
   }
 
   /// Edits of a statement of a block, which may have been carried out many times.
-  private func changes(inBlock node: Node) -> [Edit] {
+  private func changes(inBlock node: Node) -> [TextEdit] {
     guard case .command(let command) = node.kind else { return changes(inside: node) }
     guard command.demandSpan == command.command.span, node.isEnabled, node.expectedFailure == nil,
       let answer = executor.answers?.answer(of: command)
@@ -92,20 +86,20 @@ extension Session {
     let end = Self.end(of: command)
     switch answer {
     case .ok: return []
-    case .errno(let code): return [Edit(span: end, text: "  -> \(Errno(code: code).name)")]
-    case .fault: return [Edit(span: end, text: "  -> fault")]
-    case .blocked: return [Edit(span: end, text: "  -> blocked")]
+    case .errno(let code): return [TextEdit(end, "  -> \(Errno(code: code).name)")]
+    case .fault: return [TextEdit(end, "  -> fault")]
+    case .blocked: return [TextEdit(end, "  -> blocked")]
     case .various:
       let start = node.place.span.start
-      return [Edit(span: Span(start, start), text: "? ")]
+      return [TextEdit(Span(start, start), "? ")]
     }
   }
 
-  private func changes(of run: RunNode, _ node: Node) -> [Edit] {
+  private func changes(of run: RunNode, _ node: Node) -> [TextEdit] {
     guard case .anything = run.demand.outcome, executor.answers?.answer(of: run) == .blocked else {
       return []
     }
-    return [Edit(span: Span(node.place.span.end, node.place.span.end), text: "  -> blocked")]
+    return [TextEdit(Span(node.place.span.end, node.place.span.end), "  -> blocked")]
   }
 
   // MARK: Expectations
@@ -148,29 +142,16 @@ extension Session {
   }
 
   /// A command's mark or expectation, replaced.
-  private func replaced(_ command: CommandNode, by text: String) -> [Edit] {
+  private func replaced(_ command: CommandNode, by text: String) -> [TextEdit] {
     let clause = text.isEmpty ? "-> ok" : "-> \(text)"
     // A mark stands in front of the command, an expectation behind it.
     guard command.demandSpan.start < command.command.span.start else {
-      return [Edit(span: command.demandSpan, text: clause)]
+      return [TextEdit(command.demandSpan, clause)]
     }
-    return [Edit(span: command.demandSpan, text: ""), Edit(span: Self.end(of: command), text: "  \(clause)")]
+    return [TextEdit(command.demandSpan, ""), TextEdit(Self.end(of: command), "  \(clause)")]
   }
 
   // MARK: Text
-
-  private static func applied(_ edits: [Edit], to source: SourceFile) -> String {
-    var text: [UInt8] = []
-    var position = 0
-    for edit in edits.sorted(by: { ($0.span.start, $0.span.end) < ($1.span.start, $1.span.end) }) {
-      guard Int(edit.span.start) >= position else { continue }
-      text += source.bytes[position..<Int(edit.span.start)]
-      text += edit.text.utf8
-      position = Int(edit.span.end)
-    }
-    text += source.bytes[position...]
-    return String(decoding: text, as: UTF8.self)
-  }
 
   /// A statement as a comment; a block becomes several lines of it.
   private static func commented(_ text: String, _ why: String) -> String {

@@ -9,10 +9,11 @@ struct ValueText {
   /// What is bound where the statement stands: the nearest name of each value wins.
   private let names: [(name: String, value: Value)]
 
-  init(executor: Executor) {
+  /// - Parameter slots: the names that may be used, the nearest first; nil for all.
+  init(executor: Executor, slots: [Int]? = nil) {
     let program = executor.program
     var names: [(name: String, value: Value)] = []
-    for index in program.slots.indices.reversed() where index < executor.slots.count {
+    for index in slots ?? program.slots.indices.reversed() where index < executor.slots.count {
       if case .unset = executor.slots[index] { continue }
       names.append((program.slots[index].name, executor.slots[index]))
     }

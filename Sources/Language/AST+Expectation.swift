@@ -3,6 +3,8 @@
 /// What must come back: everything after `->`.
 ///
 /// `-> EEXIST` · `-> EOPNOTSUPP [kernel<6.13] | ok` · `-> ok, iova=0x1000` · `-> "hello"` · `-> [{dev=$d, cookie=?c}]`
+///
+/// `-> ?` has neither outcomes nor checks: nobody has said yet what must come back, so nothing that comes is right.
 public struct Expectation: Sendable {
   /// The accepted outcomes; empty when only checks were written, and then the command must succeed.
   ///
@@ -13,6 +15,9 @@ public struct Expectation: Sendable {
   public var checks: [Check]
   /// From `->` to the end of the clause: the bytes that update mode may rewrite.
   public var span: Span
+
+  /// `-> ?`: update mode is to fill it in.
+  public var isOpen: Bool { alternatives.isEmpty && checks.isEmpty }
 
   public init(alternatives: [Alternative], checks: [Check], span: Span) {
     self.alternatives = alternatives

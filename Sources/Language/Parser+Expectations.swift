@@ -12,6 +12,11 @@ extension Parser {
     }
     var alternatives: [Expectation.Alternative] = []
     var checks: [Check] = []
+    if token.kind == .question, !(next.kind == .word && nextIsAdjacent) {
+      advance()
+      if !isAtEndOfStatement { throw unexpectedRestOfExpectation() }
+      return Expectation(alternatives: [], checks: [], span: Span(arrow.offset, previousEnd))
+    }
     if beginsOutcome { alternatives = try parseAlternatives() }
     if alternatives.isEmpty || skip(.comma) {
       repeat {

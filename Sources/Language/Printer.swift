@@ -279,7 +279,7 @@ public struct Printer {
   // MARK: Expectations
 
   mutating func put(_ expectation: Expectation) {
-    put("-> ")
+    put(expectation.isOpen ? "-> ?" : "-> ")
     for (index, alternative) in expectation.alternatives.enumerated() {
       if index > 0 { put(" | ") }
       put(alternative.outcome.spelling)

@@ -30,6 +30,11 @@ final class Audience: @unchecked Sendable {
       return
     }
     guard !isMuted else { return }
+    if case .updated(let outcome) = event {
+      // Nobody passes by having been written anew.
+      if outcome.written != nil { totals.raise(.failed) }
+      if outcome.failure != nil { totals.raise(.usage) }
+    }
     guard case .caseEnded(let result) = event else {
       tell(event)
       return

@@ -28,6 +28,7 @@ struct NDJSONWriter: ReportWriter {
         [("statement", String(event.statement)), ("text", ReportText.quoted(event.line))])
     case .warning(let diagnostic): line("warning", [("diagnostic", json(diagnostic))])
     case .caseEnded(let result): line("case-end", fields(result))
+    case .updated(let outcome): line("update", fields(outcome))
     case .swept(let ledger): line("sweep", [("calls", Self.object(Self.counts(ledger)))])
     case .ended(let totals):
       line(
@@ -56,6 +57,31 @@ struct NDJSONWriter: ReportWriter {
     fields.append(("diagnostics", "[" + result.diagnostics.map { json($0) }.joined(separator: ",") + "]"))
     fields.append(("notes", "[" + result.notes.map { ReportText.quoted($0) }.joined(separator: ",") + "]"))
     if timings { fields.append(("seconds", ReportText.seconds(result.seconds))) }
+    return fields
+  }
+
+  private func fields(_ outcome: UpdateOutcome) -> [(String, String)] {
+    func change(_ change: ScriptUpdate.Change, _ why: String?) -> String {
+      Self.object(
+        [
+          ("line", String(change.line)), ("before", ReportText.quoted(change.before)),
+          ("after", ReportText.quoted(change.after)),
+        ] + (why.map { [("why", ReportText.quoted($0))] } ?? []))
+    }
+    func list(_ items: [String]) -> String { "[" + items.joined(separator: ",") + "]" }
+    var fields = [("script", ReportText.quoted(outcome.path))]
+    if let written = outcome.written { fields.append(("written", ReportText.quoted(written))) }
+    if let failure = outcome.failure { fields.append(("failure", ReportText.quoted(failure))) }
+    fields.append(("made", list(outcome.made.map { change($0, nil) })))
+    fields.append(("kept", list(outcome.kept.map { change($0.change, $0.why) })))
+    fields.append(
+      (
+        "left",
+        list(
+          outcome.left.map {
+            Self.object([("line", String($0.line)), ("why", ReportText.quoted($0.why))])
+          })
+      ))
     return fields
   }
 

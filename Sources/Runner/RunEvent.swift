@@ -103,6 +103,8 @@ public enum RunEvent: Sendable {
   /// A warning about a script that is otherwise fine.
   case warning(Diagnostic)
   case caseEnded(RunCase)
+  /// What became of a script's clauses in update mode, before its cases.
+  case updated(UpdateOutcome)
   /// What a script was made to fail in, once its cases have ended.
   case swept(SweepLedger)
   case ended(RunTotals)

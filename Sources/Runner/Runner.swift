@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
-internal import Interpreter
+public import Interpreter
 internal import Language
 internal import Synchronization
 internal import UAPI
@@ -23,6 +23,10 @@ public final class Runner: Sendable {
     public var sweeps = false
     /// Carry out nothing beyond this line.
     public var until: Int?
+    /// What to do about clauses that do not hold.
+    public var update = UpdateMode.no
+    /// Asks a person about a change, for `UpdateMode.review`: the script, the change, its number and their count.
+    public var review: (@Sendable (String, ScriptUpdate.Change, Int, Int) -> ReviewAnswer)?
     /// Tell every request, and what else happens; nil for nothing.
     public var trace: TraceLevel?
     /// Values for `param`.
@@ -60,7 +64,8 @@ public final class Runner: Sendable {
     watch.start()
     let events = OrderedEvents { audience.hear($0) }
     let turns = Turns(entries.count)
-    let jobs = rigs.canRunSideBySide ? configuration.jobs ?? Workers.cores : 1
+    let jobs =
+      rigs.canRunSideBySide && configuration.update != .review ? configuration.jobs ?? Workers.cores : 1
     Workers.run(min(jobs, entries.count)) { [self] in
       while let script = turns.take() {
         let voice = Voice(script, events)
@@ -83,7 +88,7 @@ public final class Runner: Sendable {
       voice.say(.caseEnded(RunCase(script: path, .invalid, notes: [problem])))
       return
     }
-    let source: SourceFile
+    var source: SourceFile
     do throws(FileFailure) {
       source = try ScriptTree.load(path)
     } catch {
@@ -97,6 +102,9 @@ public final class Runner: Sendable {
     }
     let onlyTests = !configuration.filter.isEmpty && !isChosen(path)
     CrashReport.enter(voice.script, path)
+    if configuration.update != .no, let changed = update(source, path, voice, watch, onlyTests) {
+      source = changed
+    }
     let result = Interpreter.run(
       source, loader: DiskLoader(),
       options: options(voice, watch.begin(voice.script, path: path), onlyTests: onlyTests)
@@ -108,6 +116,23 @@ public final class Runner: Sendable {
       voice.say(.caseEnded(part))
     }
     if configuration.sweeps { voice.say(.swept(result.swept)) }
+  }
+
+  /// Writes clauses anew; what the script says now, if that is something else.
+  private func update(
+    _ source: SourceFile, _ path: String, _ voice: Voice, _ watch: Watch, _ onlyTests: Bool
+  ) -> SourceFile? {
+    let updater = ScriptUpdater(mode: configuration.update, review: configuration.review)
+    let (changed, outcome) = updater.update(source, path: path) { source in
+      // Each run has the time of a script; what a person takes to answer is nobody's.
+      let cancellation = watch.begin(voice.script, path: path)
+      defer { _ = watch.end(voice.script) }
+      return Interpreter.update(
+        source, loader: DiskLoader(), options: options(voice, cancellation, onlyTests: onlyTests)
+      ) { [rigs = configuration.rigs] in try rigs.make() }
+    }
+    voice.say(.updated(outcome))
+    return changed
   }
 
   private func options(_ voice: Voice, _ cancellation: Cancellation, onlyTests: Bool) -> RunOptions {

@@ -26,6 +26,7 @@ public final class TerminalReport: RunEventSink {
     case .trace(let event): if let trace { output.write(trace.line(event)) }
     case .warning(let diagnostic): output.write(renderer.render(diagnostic))
     case .caseEnded(let result): write(result)
+    case .updated(let outcome): write(outcome)
     case .ended(let totals): output.write(totals.summary + "\n")
     }
     // Each case is seen when it is over, and a pipe that nobody reads is noticed.
@@ -41,6 +42,19 @@ public final class TerminalReport: RunEventSink {
     var line = paint(word, result.verdict) + padding + result.title
     if let reason = result.verdict.reason { line += "  (\(reason))" }
     output.write(line + "\n")
+  }
+
+  private func write(_ outcome: UpdateOutcome) {
+    if let failure = outcome.failure { output.write("not updated  \(outcome.path): \(failure)\n") }
+    if let written = outcome.written {
+      let count = outcome.made.count
+      output.write("wrote   \(written)  (\(count) clause\(count == 1 ? "" : "s"))\n")
+    }
+    for change in outcome.made { output.write("  line \(change.line)\n\(change.difference(indent: "  "))") }
+    for (change, why) in outcome.kept {
+      output.write("  line \(change.line) stays: \(why)\n\(change.difference(indent: "  "))")
+    }
+    for clause in outcome.left { output.write("  line \(clause.line) stays: \(clause.why)\n") }
   }
 
   private func paint(_ word: String, _ verdict: RunVerdict) -> String {

@@ -78,7 +78,7 @@ final class Recorder: RunEventSink {
     case .output(let text): lines.append("output \(text)")
     case .trace(let event): lines.append("trace \(event.statement) \(event.line)")
     case .warning(let diagnostic): lines.append("warning \(diagnostic.code.code)")
-    case .swept: break
+    case .swept, .updated: break
     case .caseEnded(let result):
       cases.append(result)
       lines.append("\(result.verdict.word) \(result.title)")

@@ -43,9 +43,8 @@ struct Subcommand: Sendable {
 
   /// In the order of the help.
   static let all: [Subcommand] = [
-    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .lint, .format, .languageServer,
-    .explain, .graph, .bench,
-    .completions, .generate,
+    .run, .exec, .replay, .fuzz, .minimize, .importing, .exporting, .check, .lint, .expand, .format,
+    .languageServer, .explain, .graph, .bench, .completions, .generate,
   ]
 
   /// Those that only the tool itself starts; not in the help.

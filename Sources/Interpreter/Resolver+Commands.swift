@@ -60,7 +60,7 @@ extension Resolver {
   }
 
   /// The word in the place of an operand, as the name that it binds.
-  private static func named(by operand: String, _ verb: Verb, _ command: Command) -> Symbol? {
+  static func named(by operand: String, _ verb: Verb, _ command: Command) -> Symbol? {
     guard let position = verb.operands.firstIndex(where: { $0.name == operand }) else { return nil }
     var seen = 0
     for given in command.operands(after: verb.words.count) {

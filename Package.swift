@@ -92,6 +92,10 @@ let package = Package(
     .target(
       name: "Publishing", dependencies: ["Assistance", "Interpreter", "Language", "UAPI", "Bench", "Views"],
       swiftSettings: strict),
+    // Scripts that explain, wait, and look at what was typed; `Scripts` leads to examples/lessons.
+    .target(
+      name: "Lessons", dependencies: ["Interpreter", "Language", "Views", "Bench"],
+      resources: [.embedInCode("Scripts")], swiftSettings: strict),
     .target(name: "Corpora", dependencies: ["UAPI", "Bench"], swiftSettings: hot),
 
     // Programs whose /dev/iommu is the model.
@@ -139,7 +143,7 @@ let package = Package(
     .target(
       name: "CommandLineTool",
       dependencies: [
-        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LanguageServer", "Publishing",
+        "Fuzzing", "Runner", "Replay", "Conversion", "Assistance", "LanguageServer", "Lessons", "Publishing",
         "LineEditing", "Interpose", "DriverReplay",
         "Machine", "Drivers", "PageTables", "Hardware",
         "HardwareSpecs", "IOMMU", "Memory", "Seams", "Interpreter", "Language", "Views", "Corpora", "UAPI",
@@ -161,7 +165,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandLineToolTests",
-      dependencies: ["CommandLineTool", "Assistance", "Interpreter", "LineEditing", "Runner"],
+      dependencies: [
+        "CommandLineTool", "Assistance", "Lessons", "Interpreter", "Language", "LineEditing", "Runner",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "AssistanceTests",

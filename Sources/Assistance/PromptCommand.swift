@@ -26,7 +26,7 @@ public struct PromptCommand: Sendable {
   public enum Action: String, CaseIterable, Sendable {
     case help, apropos, undo, redo, checkpoint, rollback, save, load
     case whatIf = "what-if"
-    case why, history, complete, quit, exit
+    case why, history, lesson, complete, quit, exit
   }
   public let action: Action
   public let operand: Operand
@@ -152,6 +152,14 @@ public struct PromptCommand: Sendable {
       summary: "Lists what was typed in this session, or the last N of it.",
       details: "Ctrl-R looks for something in earlier sessions too.",
       example: ["vm = ioas create", "history", "history 1"]),
+    PromptCommand(
+      action: .lesson, operand: .count, isOperandRequired: false,
+      summary: "Lists the lessons, or begins the N-th: it explains, waits, and looks at what was typed.",
+      details:
+        "A lesson has a machine of its own, and this session comes back after it. What is typed may be written in any "
+        + "way and with any names: what it does counts. In a lesson 'hint' helps, 'show me' types it, 'skip' and 'back' "
+        + "go on and back, 'quit lesson' or Ctrl-D leaves.",
+      example: ["lesson", "lesson 1", "vm = ioas create", "hint", "show me", "quit lesson"]),
     PromptCommand(
       action: .complete, operand: .statement, isOperandRequired: true,
       summary: "Lists what the Tab key would offer behind a text; for editors and tests.", details: "",

@@ -127,6 +127,17 @@ public final class Journal {
     return try cutBack(to: checkpoint.count)
   }
 
+  /// How much has been typed that did something or looked at something.
+  public var position: Int { session.entries.count }
+
+  /// Goes back to where `position` was less.
+  public func goBack(to position: Int) throws(Obstacle) -> Change {
+    guard position >= 0, position < session.entries.count else {
+      return Change(statements: [], isUncertain: false)
+    }
+    return try cutBack(to: position)
+  }
+
   private func cutBack(to count: Int) throws(Obstacle) -> Change {
     let group = Array(session.entries[count...])
     session = try build(Array(session.entries[..<count]))

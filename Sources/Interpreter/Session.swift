@@ -31,6 +31,8 @@ public final class Session {
   private var count = 0
   /// See `boundNames`.
   var keptNames: [BoundName]?
+  /// The command that answered in what was typed last.
+  private var lastCommand: CommandNode?
   /// What did something, in the order in which it was typed.
   private(set) var entries: [SessionEntry] = []
 
@@ -114,6 +116,7 @@ public final class Session {
     _ nodes: [Node], _ definitions: [[Node]], _ source: SourceFile, _ diagnostics: [Diagnostic]
   ) -> Reply {
     printed.text = ""
+    lastCommand = nil
     executor.beginStatement()
     executor.stage.scene += nodes
     let refusedBefore = executor.refused?.node
@@ -132,6 +135,7 @@ public final class Session {
           printed.text += "\(text)\(isCommand(node) ? reason : "")\n"
         }
       }
+      if answer != nil, case .command(let command) = node.kind { lastCommand = command }
       answers.append(answer ?? [])
       failures.append(
         executor.report.blocked + executor.report.skipped > stopped && node.isEnabled && answer == nil
@@ -234,6 +238,33 @@ public final class Session {
 
   /// Why the last request that was refused was refused; nil when none was.
   public var refusal: Refusal? { executor.refused.map { executor.explain($0) } }
+
+  /// What the last command answered, without names, so that it can be compared with what another session answered; nil
+  /// where what was typed last answers nothing.
+  public var lastAnswer: (verb: String, text: String)? {
+    guard let lastCommand, let verb = lastCommand.verb else { return nil }
+    return (verb.name, executor.outcomeText(lastCommand, ValueText(executor: executor, slots: [])))
+  }
+
+  /// What a name stands for, without names; nil for one that is not bound.
+  public func plainValue(of name: String) -> String? {
+    guard case .found(let binding) = resolver.lookUp(name), binding.slot < executor.slots.count else {
+      return nil
+    }
+    let value = executor.slots[binding.slot]
+    if case .unset = value { return nil }
+    if case .memory(let address, let length) = value {
+      let printer = ValueText(executor: executor, slots: [])
+      return "memory at \(printer.hex(address)), \(length) bytes, sum \(printer.hex(sum(address, length)))"
+    }
+    return "\(value.kind.described) \(ValueText(executor: executor, slots: []).text(value, .any))"
+  }
+
+  /// A sum of the first bytes of memory (FNV-1a), by which other contents show.
+  private func sum(_ address: UInt64, _ length: UInt64) -> UInt64 {
+    let bytes = (try? executor.target.memory.bytes(at: address, count: Int(min(length, 1 << 16)))) ?? []
+    return bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
 
   /// The whole state behind the waist; nil for a target that has no bench.
   public var state: Fact? { executor.bench?.restingState() }

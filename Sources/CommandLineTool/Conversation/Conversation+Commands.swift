@@ -32,6 +32,7 @@ extension Conversation {
     case .why: output.write(journal.session.refusal?.text ?? "nothing has been refused\n")
     case .save: save(operand)
     case .load: load(operand)
+    case .lesson: lesson(operand)
     case .complete: complete(rest)
     case .quit, .exit: leave()
     }

@@ -2,6 +2,7 @@
 internal import Assistance
 internal import Interpreter
 internal import Language
+internal import Lessons
 internal import LineEditing
 internal import Runner
 internal import UAPI
@@ -24,7 +25,12 @@ final class Conversation {
   let editor: any LineEditor
   let output: ByteOutput
   let renderer: DiagnosticRenderer
-  let journal: Journal
+  /// The session; in a lesson that of the lesson.
+  var journal: Journal
+  /// The lesson that is being taken.
+  var course: LessonCourse?
+  /// The session from before the lesson.
+  var suspended: Journal?
   let commands = PromptCommand.all
   private let rigs: Rigs
   private let style: Style
@@ -66,7 +72,12 @@ final class Conversation {
       output.flush()
       switch statement() {
       case .end:
-        if mayLeave() { return status }
+        if course != nil {
+          if style.isPersonal { output.write("\n") }
+          leaveLesson()
+        } else if mayLeave() {
+          return status
+        }
       case .interrupted: Interrupts.clear()
       case .line(let text): answer(text)
       }
@@ -78,15 +89,22 @@ final class Conversation {
   func answer(_ text: String) {
     guard text.utf8.contains(where: { $0 > 0x20 }) else { return }
     hasFailed = false
+    defer { hasWarned = false }
+    if answerInLesson(text) { return }
     if let (command, rest) = command(text) {
+      // What came back by it would be judged by nobody.
+      if course != nil, command.action == .redo || command.action == .load {
+        return complain(
+          "'\(command.name)' is not for lessons", help: "'quit lesson' goes back to your session")
+      }
       // The list of what was typed is of statements, and of what the prompt did to them.
       if ![.quit, .exit, .history].contains(command.action) { typed.append(text) }
       perform(command, rest)
+      followInLesson()
     } else if let expanded = expanded(text) {
       typed.append(expanded)
       carryOut(expanded)
     }
-    hasWarned = false
   }
 
   /// Nothing is left unsaved without a word.
@@ -145,6 +163,10 @@ final class Conversation {
   /// somewhere; `*` for what is not saved; `!` after something failed.
   private var prompt: String {
     let session = journal.session
+    if let course {
+      let (number, count) = course.progress
+      return "lesson \(course.lesson.number) (\(number)/\(count))\(hasFailed ? "!" : "")> "
+    }
     var text = "iofd \(session.environment.kernel)/\(rigs.backend.name)"
     if let context = session.contextName { text += " \(context)" }
     for thread in session.standingThreads { text += " \(thread)" }
@@ -223,8 +245,10 @@ final class Conversation {
 
   func carryOut(_ text: String) {
     let procedures = Set(journal.session.procedures.map(\.name))
+    let position = journal.position
     let reply = journal.run(text)
     tell(reply)
+    if let course { judge(course, from: position) }
     if let name = reply.diagnostics.first.flatMap({ likeness(of: $0, text) }) {
       output.write("  help: did you mean '\(name)', a command of this prompt?\n")
     }
@@ -257,6 +281,15 @@ final class Conversation {
     let first = String(text.prefix { $0 != " " && $0 != "\n" })
     let found = Suggest.closest(to: first, in: commands.map(\.name))
     return found.count == 1 ? found[0] : nil
+  }
+
+  /// A lesson's machine is always the same, whatever this session's is.
+  func makeCourse(_ lesson: Lesson) throws -> LessonCourse {
+    let rigs = Rigs()
+    var options = RunOptions()
+    options.cancellation = cancellation
+    let journal = Journal(rig: try rigs.make(), loader: DiskLoader(), options: options) { try rigs.make() }
+    return try LessonCourse(lesson, journal: journal) { try rigs.make() }
   }
 
   /// Comment lines for the head of a saved script.

@@ -168,6 +168,51 @@ import Testing
     #expect(!dumb.raw.contains("\u{1B}"))
   }
 
+  @Test func lessonsWaitForWhatIsTyped() throws {
+    let scratch = try Scratch()
+    let terminal = try begin(in: scratch)
+    terminal.type("mine = ioas create" + enter)
+    try terminal.wait(for: "ok, id=$mine")
+    terminal.type("lesson 1" + enter)
+    try terminal.wait(for: "Try: make an IOAS")
+    try terminal.wait(for: "lesson 1 (1/7)> ")
+    terminal.type("buf = mem alloc 4K" + enter)
+    try terminal.wait(for: "Taken back")
+    try terminal.wait(for: "lesson 1 (1/7)> ")
+    terminal.type("vm = ioas c" + tab + enter)
+    try terminal.wait(for: "Yes.")
+    try terminal.wait(for: "lesson 1 (2/7)> ")
+    terminal.type("hint" + enter)
+    try terminal.wait(for: "memory is got with")
+    try terminal.wait(for: "lesson 1 (2/7)> ")
+    // Ctrl-D leaves the lesson, and then the prompt, which has something to say about what is not saved.
+    terminal.type("\u{4}")
+    try terminal.wait(for: "back from lesson 1")
+    try terminal.wait(for: "iofd 7.2/mock*> ")
+    terminal.type("\u{4}")
+    try terminal.wait(for: "1 statement is not saved")
+    try terminal.wait(for: prompt)
+    terminal.type("\u{4}")
+    #expect(try terminal.end() == 0)
+  }
+
+  @Test func reviewAsksOnATerminal() throws {
+    let scratch = try Scratch()
+    let path = try scratch.write("a.iofd", "ioas create -> id=9\n! ioas create\nioas create -> id=9\n")
+    let terminal = try PseudoTerminal(["run", "--update=review", path], in: scratch)
+    try terminal.wait(for: "- ioas create -> id=9\n")
+    try terminal.wait(for: "+ ioas create -> id=1\n")
+    try terminal.wait(for: "[y/n/a/q] ")
+    terminal.type("a" + enter)
+    // What had to fail is asked about all the same.
+    try terminal.wait(for: "what had to fail succeeds\n")
+    try terminal.wait(for: "[y/n/a/q] ")
+    terminal.type("n" + enter)
+    try terminal.wait(for: "line 2 stays: by request")
+    #expect(try terminal.end() == 1)
+    #expect(try scratch.read("a.iofd") == "ioas create -> id=1\n! ioas create\nioas create -> id=3\n")
+  }
+
   /// The plain twin gives the same answers.
   @Test func aPipeTalksToo() throws {
     let tool = try Tool()

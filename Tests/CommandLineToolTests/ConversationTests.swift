@@ -103,6 +103,13 @@ struct ConversationTests {
     #expect(output.split(separator: "\n").last == "ok, id=$vm")
   }
 
+  /// `s` begins five commands, and `s2` is a name.
+  @Test func namesAreNoPrefixes() throws {
+    let output = try say(["s2 = ioas create", "u_1 = 4K", "r = 1", "expect $s2", "show names"])
+    #expect(output.contains("s2 = $s2\n") && output.contains("u_1 = 4096\n") && output.contains("r = 1\n"))
+    #expect(!output.contains("begins"))
+  }
+
   @Test func goesBackAndForth() throws {
     let output = try say([
       "vm = ioas create", "checkpoint here", "buf = mem alloc 4K", "undo", "show names", "redo", "show names",

@@ -195,7 +195,8 @@ final class Conversation {
   private func expanded(_ text: String) -> String? {
     let procedures = Set(journal.session.procedures.map(\.name))
     let outcome = Abbreviation.expand(text, procedures: procedures)
-    let first = String(text.drop { $0 == " " }.prefix { $0.isLetter || $0 == "-" })
+    let first = String(
+      text.drop { $0 == " " }.prefix { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" })
     let rest = text.drop { $0 == " " }.dropFirst(first.count).drop { $0 == " " }
     let tools = PromptCommand.beginning(with: first, commands)
     // A name that is bound, a procedure and a whole verb are no prefixes.

@@ -16,6 +16,7 @@ _iofd_value() {
     run/--target) COMPREPLY=($(compgen -W 'model /dev/iommu model,/dev/iommu' -- "$text")) ;;
     run/--bug) COMPREPLY=($(compgen -W "$_iofd_mistakes" -- "$text")) ;;
     run/--sweep) _iofd_files '' "$text" ;;
+    run/--update) COMPREPLY=($(compgen -W 'no new accept review' -- "$text")) ;;
     run/--until) : ;;
     run/--trace) _iofd_files '' "$text" ;;
     run/--trace-level) COMPREPLY=($(compgen -W 'request model hardware' -- "$text")) ;;
@@ -89,6 +90,11 @@ _iofd_value() {
     lint/--backend) _iofd_backend "$text" ;;
     lint/-D) : ;;
     lint/--diag) COMPREPLY=($(compgen -W 'text short json github' -- "$text")) ;;
+    expand/--output|expand/-o) _iofd_files '' "$text" ;;
+    expand/--kernel) COMPREPLY=($(compgen -W '6.12 7.2' -- "$text")) ;;
+    expand/--backend) _iofd_backend "$text" ;;
+    expand/-D) : ;;
+    expand/--diag) COMPREPLY=($(compgen -W 'text short json github' -- "$text")) ;;
     fmt/--diag) COMPREPLY=($(compgen -W 'text short json github' -- "$text")) ;;
     lsp/--kernel) COMPREPLY=($(compgen -W '6.12 7.2' -- "$text")) ;;
     lsp/--backend) _iofd_backend "$text" ;;
@@ -168,7 +174,7 @@ _iofd() {
   local text=${words[count - 1]} before=${words[count - 2]}
   COMPREPLY=()
   case "${words[1]}" in
-    run|exec|replay|fuzz|minimize|import|export|check|lint|fmt|lsp|explain|graph|bench|completions|generate) ((count > 2)) && command=${words[1]} ;;
+    run|exec|replay|fuzz|minimize|import|export|check|lint|expand|fmt|lsp|explain|graph|bench|completions|generate) ((count > 2)) && command=${words[1]} ;;
   esac
   case "$command" in
     exec)
@@ -208,6 +214,7 @@ _iofd_takes() {
     run/--backend) echo yes ;;
     run/--target) echo yes ;;
     run/--bug) echo yes ;;
+    run/--update) echo yes ;;
     run/--until) echo yes ;;
     run/--trace-level) echo yes ;;
     run/--trace-format) echo yes ;;
@@ -278,6 +285,11 @@ _iofd_takes() {
     lint/--backend) echo yes ;;
     lint/-D) echo yes ;;
     lint/--diag) echo yes ;;
+    expand/--output|expand/-o) echo yes ;;
+    expand/--kernel) echo yes ;;
+    expand/--backend) echo yes ;;
+    expand/-D) echo yes ;;
+    expand/--diag) echo yes ;;
     fmt/--diag) echo yes ;;
     lsp/--kernel) echo yes ;;
     lsp/--backend) echo yes ;;
@@ -306,7 +318,7 @@ _iofd_takes() {
 _iofd_rest() {
   case "$command" in
     run)
-      options='--jobs -j --filter --kernel --backend --target --bug --check --sweep --sweep= --until --trace --trace= --trace-level --trace-format -D --fail-fast --report --timings --time-limit --statement-limit --memory-limit --quiet -q --diag --help'
+      options='--jobs -j --filter --kernel --backend --target --bug --check --sweep --sweep= --update --until --trace --trace= --trace-level --trace-format -D --fail-fast --report --timings --time-limit --statement-limit --memory-limit --quiet -q --diag --help'
       [[ $text != -* ]] && _iofd_files '' "$text" && return
       ;;
     exec)
@@ -341,6 +353,10 @@ _iofd_rest() {
       options='--kernel --backend -D --diag --help'
       [[ $text != -* ]] && _iofd_files '' "$text" && return
       ;;
+    expand)
+      options='--output -o --kernel --backend -D --diag --help'
+      [[ $text != -* ]] && _iofd_files '' "$text" && return
+      ;;
     fmt)
       options='--check --diag --help'
       [[ $text != -* ]] && _iofd_files '' "$text" && return
@@ -369,7 +385,7 @@ _iofd_rest() {
       ;;
     *)
       options='--kernel --backend --target -D -c -f -i --help --version'
-      ((count == 2)) && [[ $text != -* ]] && options='run exec replay fuzz minimize import export check lint fmt lsp explain graph bench completions generate'
+      ((count == 2)) && [[ $text != -* ]] && options='run exec replay fuzz minimize import export check lint expand fmt lsp explain graph bench completions generate'
       ;;
   esac
   COMPREPLY=($(compgen -W "$options" -- "$text"))

@@ -55,6 +55,7 @@ complete -c iofd -n __fish_use_subcommand -a import -d 'Makes scripts of program
 complete -c iofd -n __fish_use_subcommand -a export -d 'Makes programs of scripts: syzkaller\'s, with the errnos that the calls get, or a fuzzer\'s bytes'
 complete -c iofd -n __fish_use_subcommand -a check -d 'Reads scripts and reports their mistakes without running them'
 complete -c iofd -n __fish_use_subcommand -a lint -d 'Reads scripts and reports likely mistakes in them; \'# lint: allow CODE\' silences one'
+complete -c iofd -n __fish_use_subcommand -a expand -d 'Prints a script with everything unfolded: includes, loops, procedures, parameters, conditions, computed values. The plain statements pass and make the same requests'
 complete -c iofd -n __fish_use_subcommand -a fmt -d 'Lays scripts out anew, in place; - reads standard input and writes standard output'
 complete -c iofd -n __fish_use_subcommand -a lsp -d 'Serves editors: the Language Server Protocol on standard input and output'
 complete -c iofd -n __fish_use_subcommand -a explain -d 'Explains a diagnostic\'s code, an errno, a request, a verb or a function'
@@ -71,6 +72,7 @@ complete -c iofd -n "__fish_seen_subcommand_from run" -l target -x -a 'model /de
 complete -c iofd -n "__fish_seen_subcommand_from run" -l bug -x -a 'skip-unmap-flush skip-device-flush wrong-domain-flush short-flush leaf-only-flush skip-sync skip-context-flush reuse-tag skip-pasid-flush skip-map-flush skip-dirty-flush torn-context' -d 'a mistake that the driver of the machine\'s IOMMU makes, as the verb bug names it; repeat for more'
 complete -c iofd -n "__fish_seen_subcommand_from run" -l check -d 'look for broken invariants after every statement'
 complete -c iofd -n "__fish_seen_subcommand_from run" -l sweep -F -d 'make every call fail at each of its fallible steps before it succeeds; count them in a table'
+complete -c iofd -n "__fish_seen_subcommand_from run" -l update -x -a 'no new accept review' -d 'write clauses that do not hold anew: into FILE.new, into FILE, or into FILE after asking; with CI set only new (no)'
 complete -c iofd -n "__fish_seen_subcommand_from run" -l until -x -d 'stop behind this line'
 complete -c iofd -n "__fish_seen_subcommand_from run" -l trace -F -d 'tell every request, decoded'
 complete -c iofd -n "__fish_seen_subcommand_from run" -l trace-level -x -a 'request model hardware' -d 'also tell what happens in the model, and in the hardware (request)'
@@ -187,6 +189,14 @@ complete -c iofd -n "__fish_seen_subcommand_from lint" -s D -x -d 'a value for a
 complete -c iofd -n "__fish_seen_subcommand_from lint" -l diag -x -a 'text short json github' -d 'how diagnostics look (text)'
 complete -c iofd -n "__fish_seen_subcommand_from lint" -l help -d 'tell how it is used'
 complete -c iofd -n "__fish_seen_subcommand_from lint" -F
+
+complete -c iofd -n "__fish_seen_subcommand_from expand" -l output -s o -r -F -d 'where to (standard output)'
+complete -c iofd -n "__fish_seen_subcommand_from expand" -l kernel -x -a '6.12 7.2' -d 'the kernel whose answers to give (7.2)'
+complete -c iofd -n "__fish_seen_subcommand_from expand" -l backend -x -a '(__iofd_backends)' -d 'the IOMMU hardware: mock, vtd, amd, smmuv3, riscv or s390 (mock); options are those of `iommu kinds`'
+complete -c iofd -n "__fish_seen_subcommand_from expand" -s D -x -d 'a value for a script\'s param; repeat for more'
+complete -c iofd -n "__fish_seen_subcommand_from expand" -l diag -x -a 'text short json github' -d 'how diagnostics look (text)'
+complete -c iofd -n "__fish_seen_subcommand_from expand" -l help -d 'tell how it is used'
+complete -c iofd -n "__fish_seen_subcommand_from expand" -F
 
 complete -c iofd -n "__fish_seen_subcommand_from fmt" -l check -d 'change nothing; name the files that would change, and exit with 1'
 complete -c iofd -n "__fish_seen_subcommand_from fmt" -l diag -x -a 'text short json github' -d 'how diagnostics look (text)'

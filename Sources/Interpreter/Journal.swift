@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
 public import Language
+public import Views
 
 // A session that can go back. It is the list of its statements, and the model is deterministic: so what a session was
 // before its last statement is what its other statements lead to on a fresh machine. That is exact for everything
@@ -31,9 +32,8 @@ public final class Journal {
   /// What a statement would do.
   public struct Preview {
     public let reply: Session.Reply
-    /// The state before it and after it.
-    public let before: Fact
-    public let after: Fact
+    /// What it would change.
+    public let difference: SnapshotDiff
     /// Names that it would bind or change, `name = value`.
     public let names: [String]
   }
@@ -160,11 +160,11 @@ public final class Journal {
   /// Runs a statement on a copy of everything; the session stays as it is.
   public func preview(_ text: String) throws(Obstacle) -> Preview {
     let copy = try build(session.entries)
-    let (before, names) = (copy.state ?? .none, copy.namesText)
+    let (before, names) = (copy.snapshot, copy.namesText)
     let reply = copy.run(text)
     let known = Set(names.split(separator: "\n"))
     return Preview(
-      reply: reply, before: before, after: copy.state ?? .none,
+      reply: reply, difference: SnapshotDiff(from: before, to: copy.snapshot),
       names: copy.namesText.split(separator: "\n").filter { !known.contains($0) }.map { String($0) })
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
 public import Language
+public import Views
 internal import UAPI
 
 /// A conversation: one statement after the other, with bindings, procedures and the machine kept between.
@@ -268,6 +269,9 @@ public final class Session {
 
   /// The whole state behind the waist; nil for a target that has no bench.
   public var state: Fact? { executor.bench?.restingState() }
+
+  /// What is alive, and what it holds, for drawing and comparing.
+  public var snapshot: Snapshot { executor.snapshot(withContents: true) }
 
   /// Bound names with their values, as `show names` prints them.
   public var namesText: String {

@@ -109,13 +109,14 @@ extension Conversation {
       output.write(renderer.render(preview.reply.diagnostics))
       output.write(preview.reply.text)
       Interrupts.clear()
-      let changes = FactText.difference(preview.before, preview.after)
-      if preview.names.isEmpty && changes.isEmpty && preview.reply.diagnostics.isEmpty {
+      for name in preview.names { output.write("  \(name)\n") }
+      if !preview.difference.isEmpty {
+        let lines = preview.difference.text.split(separator: "\n")
+        for line in lines.prefix(40) { output.write("  \(line)\n") }
+        if lines.count > 40 { output.write("  ... and \(lines.count - 40) lines more\n") }
+      } else if preview.names.isEmpty && preview.reply.diagnostics.isEmpty {
         output.write("  nothing would change\n")
       }
-      for name in preview.names { output.write("  \(name)\n") }
-      for change in changes.prefix(40) { output.write("  \(change)\n") }
-      if changes.count > 40 { output.write("  ... and \(changes.count - 40) changes more\n") }
     } catch { tell(error) }
   }
 

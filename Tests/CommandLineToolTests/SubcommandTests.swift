@@ -19,12 +19,14 @@ struct SubcommandTests {
     let tool = try Tool()
     let script = try tool.scratch.write("hello", "#!\(Tool.path) run\n" + Script.pass)
     chmod(script, 0o755)
-    let outcome = try tool.shell("./hello")
+    // What a process that another test starts right now has open for writing, by inheritance, cannot be executed: the
+    // copy is written by a process of its own.
+    let outcome = try tool.shell("cp hello copy && ./copy")
     #expect(outcome.status == 0)
     let environment = try tool.scratch.write("again", "#!/usr/bin/env -S iofd run --quiet\n" + Script.pass)
     chmod(environment, 0o755)
     let directory = Tool.path.split(separator: "/").dropLast().joined(separator: "/")
-    let second = try tool.shell("PATH=\"/\(directory):$PATH\"; unset -f iofd; ./again")
+    let second = try tool.shell("PATH=\"/\(directory):$PATH\"; unset -f iofd; cp again copy && ./copy")
     #expect(second.status == 0)
     #expect(second.output == "1 passed, 0 failed\n")
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 public import Bench
 public import Language
-public import Views
 internal import UAPI
+public import Views
 
 /// A conversation: one statement after the other, with bindings, procedures and the machine kept between.
 ///

@@ -147,25 +147,25 @@ import Testing
   // MARK: Includes
 
   @Test func includesAreSeenFromTheDocument() {
-    let host = MemoryHost(texts: ["/work/sub/b.iofd": "iofd 1\nvm = ioas create\nexport vm\nmpa $vm\n"])
+    let host = MemoryHost(texts: ["/user/sub/b.iofd": "iofd 1\nvm = ioas create\nexport vm\nmpa $vm\n"])
     let client = Client(host: host)
     client.open("iofd 1\ninclude \"sub/b.iofd\"\ndestroy $vm\n")
     let found = client.diagnostics()
     #expect(client.codes() == ["R0001"])
     #expect(text(found[0]["range"]) == "1:8-1:20")
     let related = found[0]["relatedInformation"]?.items?.first
-    #expect(related?["location"]?["uri"] == "file:///work/sub/b.iofd")
+    #expect(related?["location"]?["uri"] == "file:///user/sub/b.iofd")
     #expect(text(related?["location"]?["range"]) == "3:0-3:3")
     // An open file counts as the editor has it.
-    client.open("iofd 1\nvm = ioas create\nexport vm\n", "file:///work/sub/b.iofd")
+    client.open("iofd 1\nvm = ioas create\nexport vm\n", "file:///user/sub/b.iofd")
     #expect(client.codes().isEmpty)
-    #expect(client.request("textDocument/definition", client.at(2, 10))["uri"] == "file:///work/sub/b.iofd")
+    #expect(client.request("textDocument/definition", client.at(2, 10))["uri"] == "file:///user/sub/b.iofd")
     #expect(text(client.request("textDocument/definition", client.at(2, 10))["range"]) == "1:0-1:2")
-    #expect(client.request("textDocument/definition", client.at(1, 12))["uri"] == "file:///work/sub/b.iofd")
+    #expect(client.request("textDocument/definition", client.at(1, 12))["uri"] == "file:///user/sub/b.iofd")
     #expect(client.error("textDocument/rename", client.at(2, 10, ["newName": "x"])) == -32803)
-    client.change([["text": "iofd 1\nother = ioas create\nexport other\n"]], "file:///work/sub/b.iofd")
+    client.change([["text": "iofd 1\nother = ioas create\nexport other\n"]], "file:///user/sub/b.iofd")
     #expect(client.codes() == ["R0005"])
-    client.notify("textDocument/didClose", ["textDocument": ["uri": "file:///work/sub/b.iofd"]])
+    client.notify("textDocument/didClose", ["textDocument": ["uri": "file:///user/sub/b.iofd"]])
     #expect(client.codes() == ["R0001"])
   }
 

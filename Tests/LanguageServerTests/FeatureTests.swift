@@ -101,7 +101,7 @@ import UAPI
 
   @Test func completionKnowsAMachineAndFiles() {
     let target = ModelTarget(Machine.Configuration(kernel: .standard))
-    let client = Client(host: MemoryHost(texts: ["/work/sub/b.iofd": ""]), bench: ModelBench(target))
+    let client = Client(host: MemoryHost(texts: ["/user/sub/b.iofd": ""]), bench: ModelBench(target))
     client.open("iofd 1\niommu io kind=\ninclude \"su\n")
     #expect(Self.labels(client.request("textDocument/completion", client.at(1, 14))).contains("vtd"))
     #expect(Self.labels(client.request("textDocument/completion", client.at(2, 11))) == ["sub/b.iofd"])

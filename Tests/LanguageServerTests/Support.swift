@@ -35,7 +35,7 @@ final class Client {
   private var lastID = 0
   private var versions: [String: Int] = [:]
 
-  static let uri = "file:///work/a.iofd"
+  static let uri = "file:///user/a.iofd"
   static let everything: JSONValue = [
     "general": ["positionEncodings": ["utf-16"]],
     "textDocument": [

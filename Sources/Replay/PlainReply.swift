@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Nearly all inputs pass, and a worker's line of those says three things. Reading it as the JSON that it is costs the
-// parent a third of its time, and two workers are only as fast as their parent lets them be. So that one shape of a line
+// parent a fifth of its time, and two workers are only as fast as their parent lets them be. So that one shape of a line
 // is read by itself; any other is JSON.
 
 /// A line that says of an input that it passed, and nothing remarkable:
